@@ -1,0 +1,78 @@
+import Type, { type Static } from 'typebox'
+import { limits } from './limits.ts'
+
+const maxSafe = Number.MAX_SAFE_INTEGER
+
+/** `sequence * 1024 + bucket`, 53 bits. */
+export const ConversationId = Type.Integer({ minimum: 1, maximum: maxSafe, description: 'Id of a conversation: sequence * 1024 + bucket' })
+export const MessageId = Type.Integer({ minimum: 1, maximum: maxSafe, description: 'Id of a message; ids rise within a conversation' })
+export const TurnId = Type.String({
+  pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$',
+  description: 'UUIDv7 of a turn (the correlation id of REST)',
+})
+export const ClientId = Type.String({ minLength: 1, maxLength: limits.clientIdLength, description: 'Idempotency key, chosen by the client' })
+export const Ref = Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Number()], { description: 'Echoed in the one reply to this command' }))
+export const EchoedRef = Type.Optional(Type.Union([Type.String(), Type.Number()]))
+/** Length in UTF-8, emptiness and well-formedness are checked apart, so that each fault has its own code. */
+export const Text = Type.String({ description: 'Well-formed Unicode without U+0000, at most 32 KiB of UTF-8' })
+export const Offset = Type.Integer({ minimum: 0, maximum: maxSafe, description: 'UTF-16 code units from the start of the reply' })
+export const Attempt = Type.Integer({ minimum: 1, maximum: maxSafe, description: 'Rises only when a reply had to start anew' })
+export const Timestamp = Type.String({ format: 'date-time', description: 'ISO 8601, UTC' })
+export const Milliseconds = Type.Number({ minimum: 0 })
+export const Count = Type.Integer({ minimum: 0, maximum: maxSafe })
+export const ModelName = Type.String({ minLength: 1, maxLength: limits.modelLength })
+export const Title = Type.String({ minLength: 1, maxLength: limits.titleLength })
+
+/** Sampling parameters of one turn. */
+export const Params = Type.Object({
+  temperature: Type.Optional(Type.Number({ minimum: 0, maximum: 2 })),
+  top_p: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1 })),
+  max_tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: 131072 })),
+  seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 })),
+  stop: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: limits.stopStringLength }), { maxItems: limits.stopStrings })),
+})
+export type Params = Static<typeof Params>
+
+export const FinishReason = Type.Union([Type.Literal('stop'), Type.Literal('length'), Type.Literal('stopped'), Type.Literal('filtered')])
+export type FinishReason = Static<typeof FinishReason>
+
+export const Usage = Type.Object({ prompt_tokens: Count, completion_tokens: Count })
+export type Usage = Static<typeof Usage>
+
+/** `queue_ms`: accept to begin; `ttft_ms`: accept to first text; `total_ms`: accept to end. */
+export const Timing = Type.Object({ queue_ms: Milliseconds, ttft_ms: Type.Union([Milliseconds, Type.Null()]), total_ms: Milliseconds })
+export type Timing = Static<typeof Timing>
+
+export const TurnError = Type.Object({ code: Type.String(), message: Type.String(), retryable: Type.Boolean() })
+export type TurnError = Static<typeof TurnError>
+
+export const Role = Type.Union([Type.Literal('system'), Type.Literal('user'), Type.Literal('assistant')])
+export type Role = Static<typeof Role>
+
+/** A stored message. A reply has `reason` (`failed` with `error`), and may be partial or empty. */
+export const Message = Type.Object({
+  message_id: MessageId,
+  role: Role,
+  content: Type.String(),
+  parent_id: Type.Union([MessageId, Type.Null()]),
+  turn_id: Type.Union([TurnId, Type.Null()]),
+  client_message_id: Type.Optional(ClientId),
+  created_at: Timestamp,
+  reason: Type.Optional(Type.Union([FinishReason, Type.Literal('failed')])),
+  error: Type.Optional(TurnError),
+  model: Type.Optional(ModelName),
+  attempt: Type.Optional(Attempt),
+})
+export type Message = Static<typeof Message>
+
+export const TurnState = Type.Union([Type.Literal('waiting'), Type.Literal('queued'), Type.Literal('running'), Type.Literal('resuming')])
+export type TurnState = Static<typeof TurnState>
+
+export const LoadLevel = Type.Union([Type.Literal('normal'), Type.Literal('busy'), Type.Literal('overloaded')])
+export const Load = Type.Object({
+  level: LoadLevel,
+  queue_depth: Count,
+  eta_ms: Milliseconds,
+  advice: Type.Union([Type.Literal('stream'), Type.Literal('async')]),
+})
+export type Load = Static<typeof Load>

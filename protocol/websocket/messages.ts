@@ -1,0 +1,66 @@
+/** Every message of `chatterbot.v1`, by direction. The schemas' hash is tested, so that the wire never changes unnoticed. */
+import { AuthRefresh, AuthRefreshed } from './commands/auth-refresh.ts'
+import { ConversationClose, ConversationClosed } from './commands/conversation-close.ts'
+import { ConversationCreate, ConversationCreated } from './commands/conversation-create.ts'
+import { ConversationList, Conversations } from './commands/conversation-list.ts'
+import { ConversationOpen, ConversationOpened } from './commands/conversation-open.ts'
+import { Hello, Welcome } from './commands/hello.ts'
+import { History, HistoryGet } from './commands/history-get.ts'
+import { MessageEdit } from './commands/message-edit.ts'
+import { MessageAccepted, MessageSend } from './commands/message-send.ts'
+import { Ping, Pong } from './commands/ping.ts'
+import { TurnRegenerate } from './commands/turn-regenerate.ts'
+import { TurnStop, TurnStopped } from './commands/turn-stop.ts'
+import { AuthExpiring } from './events/auth-expiring.ts'
+import { ConversationUpdated } from './events/conversation-updated.ts'
+import { ErrorReply } from './events/error.ts'
+import { MessageAdded } from './events/message-added.ts'
+import { ServerDraining } from './events/server-draining.ts'
+import { ServerLoad } from './events/server-load.ts'
+import { TurnDelta } from './events/turn-delta.ts'
+import { TurnFailed } from './events/turn-failed.ts'
+import { TurnFinished } from './events/turn-finished.ts'
+import { TurnQueued } from './events/turn-queued.ts'
+import { TurnStarted } from './events/turn-started.ts'
+import type { Static } from 'typebox'
+
+/** Client to server. Each gets exactly one reply: the named one, or `error`. */
+export const commands = {
+  hello: { command: Hello, reply: Welcome },
+  'auth.refresh': { command: AuthRefresh, reply: AuthRefreshed },
+  'conversation.create': { command: ConversationCreate, reply: ConversationCreated },
+  'conversation.open': { command: ConversationOpen, reply: ConversationOpened },
+  'conversation.close': { command: ConversationClose, reply: ConversationClosed },
+  'conversation.list': { command: ConversationList, reply: Conversations },
+  'message.send': { command: MessageSend, reply: MessageAccepted },
+  'message.edit': { command: MessageEdit, reply: MessageAccepted },
+  'turn.regenerate': { command: TurnRegenerate, reply: MessageAccepted },
+  'turn.stop': { command: TurnStop, reply: TurnStopped },
+  'history.get': { command: HistoryGet, reply: History },
+  ping: { command: Ping, reply: Pong },
+} as const
+
+/** Server to client, unasked. */
+export const events = {
+  'message.added': MessageAdded,
+  'conversation.updated': ConversationUpdated,
+  'turn.queued': TurnQueued,
+  'turn.started': TurnStarted,
+  'turn.delta': TurnDelta,
+  'turn.finished': TurnFinished,
+  'turn.failed': TurnFailed,
+  'auth.expiring': AuthExpiring,
+  'server.load': ServerLoad,
+  'server.draining': ServerDraining,
+} as const
+
+export { ErrorReply }
+
+export type CommandType = keyof typeof commands
+export type Command = { [T in CommandType]: Static<(typeof commands)[T]['command']> }[CommandType]
+export type CommandOf<T extends CommandType> = Static<(typeof commands)[T]['command']>
+export type ReplyOf<T extends CommandType> = Static<(typeof commands)[T]['reply']>
+export type Reply = { [T in CommandType]: ReplyOf<T> }[CommandType] | Static<typeof ErrorReply>
+export type EventType = keyof typeof events
+export type ServerEvent = { [T in EventType]: Static<(typeof events)[T]> }[EventType]
+export type ServerMessage = Reply | ServerEvent
