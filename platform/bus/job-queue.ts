@@ -1,0 +1,53 @@
+/**
+ * JobQueue: a durable work queue, a stream a lane, as JetStream has it. A job is a pointer to a turn. While a turn's job
+ * is queued or delivered and not acked, publishing it again changes nothing.
+ */
+export const lanes = ['premium', 'standard', 'batch'] as const
+export type Lane = (typeof lanes)[number]
+
+export interface JobPointer {
+  readonly lane: Lane
+  readonly turnId: string
+  readonly conversationId: number
+}
+
+export interface PublishedJob {
+  /** Position in the lane's stream, rising from 1. Of the earlier publication where `duplicate`; null where that cannot be told. */
+  readonly sequence: number | null
+  readonly duplicate: boolean
+}
+
+export interface Job extends JobPointer {
+  readonly sequence: number
+  /** 1 for the first delivery. */
+  readonly deliveries: number
+  /** The job is still being worked on: begins its ack wait anew. */
+  working(): void
+  /** Done: the job leaves the queue, and may be published again. Rejects with BusError where it cannot be told. */
+  ack(): Promise<void>
+  /** Deliver it again, to anyone, after the delay. */
+  nak(delayMs: number): void
+}
+
+export interface LaneDepth {
+  /** Jobs not yet delivered. */
+  readonly waiting: number
+  /** Jobs delivered and not yet acked. */
+  readonly delivered: number
+  /** Sequence of the newest job, and of the newest delivered one: their difference is a newcomer's position. */
+  readonly lastSequence: number
+  readonly deliveredSequence: number
+}
+
+export interface JobQueue {
+  /** Resolves once the job is stored. Rejects with BusError `disconnected`, `timeout` or `closed`. */
+  publish(job: JobPointer): Promise<PublishedJob>
+  /**
+   * Takes up to `max` jobs of a lane, waiting up to `waitMs` for the first. An unacked job is delivered again after
+   * `ackWaitMs` of silence. Resolves with an empty array when none came or `signal` aborted.
+   */
+  fetch(lane: Lane, max: number, options: { readonly waitMs: number; readonly signal?: AbortSignal }): Promise<Job[]>
+  depth(lane: Lane): Promise<LaneDepth>
+  readonly ackWaitMs: number
+  close(): Promise<void>
+}

@@ -1,0 +1,60 @@
+import Type, { type Static } from 'typebox'
+import { Attempt, ConversationId, MessageId, ModelName, Params, Role, TurnId } from '../websocket/fields.ts'
+
+export const Version = Type.Integer({ minimum: 0 })
+export const Run = Type.Integer({ minimum: 1, description: 'The grant under which a bridge generates; every later message names it' })
+export const ProcessName = Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9_-]+$' })
+/** Token ids as unsigned 32-bit little-endian integers, one after another. */
+export const TokenIds = Type.Uint8Array()
+
+/** A bridge that pulled a job asks for the grant. */
+export const BeginRequest = Type.Object({
+  v: Version,
+  turn_id: TurnId,
+  conversation_id: ConversationId,
+  bridge: ProcessName,
+  default_model: ModelName,
+})
+export type BeginRequest = Static<typeof BeginRequest>
+
+export const ContextMessage = Type.Object({ message_id: MessageId, role: Role, content: Type.String() })
+export type ContextMessage = Static<typeof ContextMessage>
+
+/** What an earlier run has shown, to go on from: `text` is exactly what `token_ids` say. */
+export const ResumePoint = Type.Object({ text: Type.String(), token_ids: TokenIds, model: ModelName })
+export type ResumePoint = Static<typeof ResumePoint>
+
+export const BeginGranted = Type.Object({
+  v: Version,
+  type: Type.Literal('granted'),
+  run: Run,
+  attempt: Attempt,
+  edge: ProcessName,
+  user_id: Type.String(),
+  model: ModelName,
+  params: Params,
+  system: Type.Union([Type.String(), Type.Null()]),
+  messages: Type.Array(ContextMessage, { description: 'Oldest first; the last is the user message to answer. The newest page of the branch' }),
+  more: Type.Union([MessageId, Type.Null()], { description: 'Ask turn.context for the page that ends with this message' }),
+  deadline_at: Type.Integer({ description: 'Milliseconds since the epoch' }),
+  resume: Type.Union([ResumePoint, Type.Null()]),
+})
+export type BeginGranted = Static<typeof BeginGranted>
+
+/** Ended, or not to be begun now: ack the job. */
+export const BeginGone = Type.Object({ v: Version, type: Type.Literal('gone') })
+/** Another run was heard a moment ago, or nothing can be committed: nak the job with this delay. */
+export const BeginBusy = Type.Object({ v: Version, type: Type.Literal('busy'), retry_ms: Type.Integer({ minimum: 0 }) })
+
+export const BeginReply = Type.Union([BeginGranted, BeginGone, BeginBusy])
+export type BeginReply = Static<typeof BeginReply>
+
+export const ContextRequest = Type.Object({ v: Version, conversation_id: ConversationId, leaf: MessageId })
+export type ContextRequest = Static<typeof ContextRequest>
+export const ContextReply = Type.Object({
+  v: Version,
+  messages: Type.Array(ContextMessage),
+  more: Type.Union([MessageId, Type.Null()]),
+})
+export type ContextReply = Static<typeof ContextReply>
+

@@ -1,0 +1,176 @@
+/**
+ * What the actors keep, and how: the port between actors and Postgres. Every write names the owner's fencing token and
+ * is refused as `stale` once another owner has claimed the conversation. Reads and writes reject with
+ * ChatError `unavailable` while no shard can be reached.
+ */
+import type { FinishReason, Message, Params, Timing, TurnError, Usage } from '../protocol/websocket/fields.ts'
+
+/** Compared for equality, in every write. */
+export interface OwnerToken {
+  readonly epoch: number
+  readonly node: string
+  readonly bootId: string
+}
+
+export interface ConversationRow {
+  readonly conversationId: number
+  readonly userId: string
+  readonly title: string | null
+  readonly model: string | null
+  readonly system: string | null
+  /** Milliseconds since the epoch, here and in all rows. */
+  readonly createdAt: number
+  readonly updatedAt: number
+  /** The newest message id given out, of a reply that is under way as well: the newest leaf. */
+  readonly lastMessageId: number | null
+}
+
+export type StoredTurnState = 'waiting' | 'queued' | 'running' | 'finished' | 'failed'
+
+export interface TurnRow {
+  readonly turnId: string
+  readonly conversationId: number
+  readonly userId: string
+  readonly clientMessageId: string
+  readonly userMessageId: number
+  /** Parent of the user message. */
+  readonly parentId: number | null
+  readonly replyMessageId: number
+  readonly state: StoredTurnState
+  /** 1 from the start. */
+  readonly attempt: number
+  /** 0 until the first grant. */
+  readonly run: number
+  readonly bridge: string | null
+  /** Grants in a row that brought no new text. */
+  readonly barrenGrants: number
+  readonly lane: 'premium' | 'standard' | 'batch'
+  /** Asked for, or null: the conversation's, or the default. */
+  readonly model: string | null
+  readonly params: Params
+  readonly acceptedAt: number
+  readonly startedAt: number | null
+  readonly deadlineAt: number
+}
+
+export interface AcceptTurn {
+  readonly turnId: string
+  readonly clientMessageId: string
+  /** SHA-256 of the command's meaning: another hash under the same clientMessageId is a conflict. */
+  readonly commandHash: Uint8Array
+  readonly user:
+    | { readonly type: 'new'; readonly content: string; readonly parentId: number | null }
+    | { readonly type: 'existing'; readonly messageId: number; readonly parentId: number | null }
+  readonly state: 'queued' | 'waiting'
+  readonly lane: TurnRow['lane']
+  readonly model: string | null
+  readonly params: Params
+  readonly acceptedAt: number
+  readonly deadlineAt: number
+}
+
+export interface BeginTurn {
+  readonly turnId: string
+  /** The new run; refused as `missed` unless the stored one is one less (or this very grant, rerun) and the turn not ended. */
+  readonly run: number
+  readonly attempt: number
+  readonly bridge: string
+  readonly barrenGrants: number
+  /** Of the first grant; kept where one is stored already. */
+  readonly startedAt: number
+}
+
+/** Compare-and-set: `missed` unless the turn has not ended and its run is `run`. */
+export interface EndTurn {
+  readonly turnId: string
+  readonly run: number
+  readonly attempt: number
+  readonly end:
+    | { readonly type: 'finished'; readonly reason: FinishReason }
+    | { readonly type: 'failed'; readonly error: TurnError }
+  /** The reply's text, perhaps partial or empty. Stored as the message `replyMessageId`, child of the user message. */
+  readonly content: string
+  readonly usage: Usage | null
+  readonly timing: Timing
+  readonly model: string | null
+  readonly cached: boolean
+  readonly costUsd: number | null
+  readonly endedAt: number
+}
+
+/** One step of one conversation; all of it happens, or nothing. */
+export interface ConversationWrite {
+  readonly conversationId: number
+  readonly token: OwnerToken
+  readonly ends?: readonly EndTurn[]
+  readonly accept?: AcceptTurn
+  readonly begin?: BeginTurn
+  /** A waiting turn that is to be queued now. */
+  readonly promote?: string
+  /** Set where the conversation has none. */
+  readonly title?: string
+}
+
+export type WriteResult =
+  /** `accepted` where the write has `accept`: ids drawn under the conversation's lock. */
+  | { readonly status: 'committed'; readonly accepted?: { readonly userMessageId: number; readonly replyMessageId: number } }
+  /** The clientMessageId was accepted before with the same content: that turn as it stands. Nothing was written. */
+  | { readonly status: 'duplicate'; readonly turn: TurnRow }
+  /** The clientMessageId was accepted before with other content. Nothing was written. */
+  | { readonly status: 'conflict' }
+  /** The token is not the owner's any more. Nothing was written. */
+  | { readonly status: 'stale' }
+  /** A compare-and-set found something else: the turn as it stands, or null where there is none. Nothing was written. */
+  | { readonly status: 'missed'; readonly turn: TurnRow | null }
+  /** Postgres refuses this row for what it holds (SQLSTATE 22, 23). Nothing was written. */
+  | { readonly status: 'refused'; readonly sqlState: string }
+
+export type ClaimResult =
+  | { readonly status: 'claimed'; readonly token: OwnerToken; readonly conversation: ConversationRow; readonly unfinished: readonly TurnRow[] }
+  /** A live node owns it. */
+  | { readonly status: 'owned'; readonly node: string; readonly bootId: string }
+  | { readonly status: 'not_found' }
+
+export interface MessagePage {
+  /** Oldest first, all branches. */
+  readonly messages: readonly Message[]
+  /** Older ones exist (for `messagesAfter`: more than fit lie above the cursor). */
+  readonly hasMore: boolean
+}
+
+export interface CreateConversation {
+  readonly userId: string
+  readonly clientConversationId: string | null
+  readonly title: string | null
+  readonly model: string | null
+  readonly system: string | null
+}
+
+export interface ConversationStore {
+  /** Idempotent by (userId, clientConversationId): ChatError `idempotency_conflict` where title, model or system differ from the first. */
+  createConversation(input: CreateConversation): Promise<ConversationRow>
+  conversation(conversationId: number): Promise<ConversationRow | null>
+  /** Most recently used first, from the one after `before` on. */
+  listConversations(userId: string, page: { readonly before?: number; readonly limit: number }): Promise<{ readonly conversations: readonly ConversationRow[]; readonly hasMore: boolean }>
+  /** Claims where the owner is nobody, this very node and boot, or dead; where it is another and alive, only by `force`. Then, in a later statement, loads. */
+  claim(conversationId: number, options?: { readonly force?: boolean }): Promise<ClaimResult>
+  /** Gives up ownership, where the token still holds. */
+  release(conversationId: number, token: OwnerToken): Promise<void>
+  /**
+   * Committed together with writes of other conversations. Writes of one conversation are made one after another by
+   * their actor. With `giveUpAfterMs`, rejects with ChatError `unavailable` after that time if the outcome is known to
+   * be nothing or stays unknown (a later equal write settles it); without, waits for Postgres as long as it takes.
+   */
+  write(write: ConversationWrite, options?: { readonly giveUpAfterMs?: number }): Promise<WriteResult>
+  /** Which of these tokens are the owners' still; one query a shard. */
+  stillOwned(tokens: ReadonlyMap<number, OwnerToken>): Promise<ReadonlySet<number>>
+  messagesBefore(conversationId: number, page: { readonly before?: number; readonly limit: number; readonly maxBytes: number }): Promise<MessagePage>
+  messagesAfter(conversationId: number, page: { readonly after: number; readonly limit: number; readonly maxBytes: number }): Promise<MessagePage>
+  message(conversationId: number, messageId: number): Promise<Message | null>
+  /** From `leaf` up the chain of parents, given oldest first; `more` is the parent of the oldest where the page was full. */
+  path(conversationId: number, page: { readonly leaf: number; readonly limit: number; readonly maxBytes: number }): Promise<{ readonly messages: readonly Message[]; readonly more: number | null }>
+  /** Ended ones as well. */
+  turn(turnId: string): Promise<TurnRow | null>
+  /** For the sweeper of each shard: queued and running turns accepted before `olderThan`, oldest first, one process at a time. */
+  sweep(options: { readonly olderThan: number; readonly limit: number }): Promise<readonly TurnRow[]>
+}
