@@ -1,0 +1,23 @@
+// `npm start`: everything from a fresh clone to a chat that answers, in one process.
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { buildAll } from './build-all.mjs'
+import { install } from './install.mjs'
+import { requireNode } from './node-version.mjs'
+import { root } from './run-command.mjs'
+import { reportFailure } from './steps.mjs'
+
+requireNode()
+try {
+  await install()
+  await buildAll()
+} catch (error) {
+  reportFailure(error)
+}
+if (!process.exitCode) {
+  // Imported rather than spawned: signals, exit code and a SIGKILL reach the server itself.
+  process.setSourceMapsEnabled(true)
+  const main = path.join(root, 'dist', 'standalone', 'main.js')
+  process.argv[1] = main
+  await import(pathToFileURL(main).href)
+}
