@@ -5,7 +5,7 @@ export const Version = Type.Integer({ minimum: 0 })
 export const Run = Type.Integer({ minimum: 1, description: 'The grant under which a bridge generates; every later message names it' })
 export const ProcessName = Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9_-]+$' })
 /** Token ids as unsigned 32-bit little-endian integers, one after another. */
-export const TokenIds = Type.Uint8Array()
+export const TokenIds = Type.Refine(Type.Unsafe<Uint8Array>({ description: 'Binary' }), (value) => value instanceof Uint8Array && value.byteLength % 4 === 0, () => 'must be binary, four bytes a token id')
 
 /** A bridge that pulled a job asks for the grant. */
 export const BeginRequest = Type.Object({

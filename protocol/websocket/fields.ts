@@ -11,7 +11,7 @@ export const TurnId = Type.String({
   description: 'UUIDv7 of a turn (the correlation id of REST)',
 })
 export const ClientId = Type.String({ minLength: 1, maxLength: limits.clientIdLength, description: 'Idempotency key, chosen by the client' })
-export const Ref = Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Number()], { description: 'Echoed in the one reply to this command' }))
+export const Ref = Type.Optional(Type.Union([Type.String({ maxLength: limits.refLength }), Type.Number()], { description: 'Echoed in the one reply to this command' }))
 export const EchoedRef = Type.Optional(Type.Union([Type.String(), Type.Number()]))
 /** Length in UTF-8, emptiness and well-formedness are checked apart, so that each fault has its own code. */
 export const Text = Type.String({ description: 'Well-formed Unicode without U+0000, at most 32 KiB of UTF-8' })

@@ -7,6 +7,7 @@ export const limits = {
   /** UTF-16 code units of one message's text: no text within textBytes is longer. */
   textLength: 32 * 1024,
   clientIdLength: 64,
+  refLength: 64,
   userIdLength: 128,
   titleLength: 200,
   modelLength: 128,
