@@ -14,6 +14,7 @@ export const BeginRequest = Type.Object({
   conversation_id: ConversationId,
   bridge: ProcessName,
   default_model: ModelName,
+  fresh: Type.Optional(Type.Boolean({ description: 'This bridge holds the run and cannot go on from its text: grant a new attempt' })),
 })
 export type BeginRequest = Static<typeof BeginRequest>
 

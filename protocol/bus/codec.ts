@@ -1,0 +1,85 @@
+/** Messages between edges and bridges as bytes. Every decoder returns a message that has passed its schema, or throws BusMessageError. */
+import type { Static, TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { MsgpackError, readMsgpack } from '../msgpack/reader.ts'
+import { writeMsgpack } from '../msgpack/writer.ts'
+import { firstFault } from '../websocket/validation-fault.ts'
+import type { DeltaBatch, DeltaItem } from './deltas.ts'
+import { busMessages, type BusMessage } from './messages.ts'
+import { busVersion } from './subjects.ts'
+
+export type BusMessageFault = 'malformed' | 'newer_version'
+
+export class BusMessageError extends Error {
+  override readonly name = 'BusMessageError'
+  /** `newer_version`: the sender is of a later release, and this process must be brought up to date. */
+  readonly kind: BusMessageFault
+
+  constructor(kind: BusMessageFault, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.kind = kind
+  }
+}
+
+export function encodeBus(message: BusMessage): Uint8Array {
+  return writeMsgpack(message)
+}
+
+export const decodeBeginRequest = decoderOf(busMessages.BeginRequest)
+export const decodeBeginReply = decoderOf(busMessages.BeginReply)
+export const decodeContextRequest = decoderOf(busMessages.ContextRequest)
+export const decodeContextReply = decoderOf(busMessages.ContextReply)
+export const decodeControlRequest = decoderOf(busMessages.ControlRequest)
+export const decodeControlReply = decoderOf(busMessages.ControlReply)
+export const decodeFinishRequest = decoderOf(busMessages.FinishRequest)
+export const decodeFinishReply = decoderOf(busMessages.FinishReply)
+
+function decoderOf<S extends TSchema>(schema: S): (payload: Uint8Array) => Static<S> {
+  const validator = Compile(schema)
+  return (payload) => {
+    const message = read(payload)
+    if (!validator.Check(message)) throw new BusMessageError('malformed', `field ${firstFault(validator.Errors(message))} does not fit`)
+    return message as Static<S>
+  }
+}
+
+/** The hot path, checked by hand. Token ids are views of `payload`. A turn id is not matched: one that is wrong is of no turn. */
+export function decodeDeltaBatch(payload: Uint8Array): DeltaBatch {
+  const message = read(payload) as Partial<DeltaBatch>
+  if (typeof message.bridge !== 'string' || message.bridge.length === 0 || !Array.isArray(message.items)) throw new BusMessageError('malformed', 'no batch of deltas')
+  for (const item of message.items) if (!isDeltaItem(item)) throw new BusMessageError('malformed', 'an item that is no delta')
+  return message as DeltaBatch
+}
+
+function isDeltaItem(item: unknown): item is DeltaItem {
+  if (!Array.isArray(item) || item.length !== 6) return false
+  const [turnId, run, offset, text, idOffset, tokenIds] = item as unknown[]
+  return (
+    typeof turnId === 'string' && turnId.length === 36 &&
+    isCount(run) && run > 0 &&
+    isCount(offset) &&
+    typeof text === 'string' &&
+    isCount(idOffset) &&
+    tokenIds instanceof Uint8Array && tokenIds.byteLength % 4 === 0
+  )
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+/** Looks at the version before anything else, as a later one may have changed all the rest. */
+function read(payload: Uint8Array): object {
+  let message: unknown
+  try {
+    message = readMsgpack(payload, { binary: true })
+  } catch (error) {
+    if (error instanceof MsgpackError) throw new BusMessageError('malformed', error.message, { cause: error })
+    throw error
+  }
+  const version = typeof message === 'object' && message !== null && 'v' in message ? message.v : undefined
+  if (!isCount(version)) throw new BusMessageError('malformed', 'no version')
+  if (version > busVersion) throw new BusMessageError('newer_version', `version ${version} of the bus messages, and this process knows ${busVersion}`)
+  if (version < busVersion - 1) throw new BusMessageError('malformed', `version ${version} of the bus messages is no longer understood`)
+  return message as object
+}
