@@ -1,0 +1,157 @@
+/** A user's message (or an edit, or a regenerate) becomes a turn. */
+import type { AcceptEvent, Effect, Transition } from './events.ts'
+import { endEvent, endTurn } from './ending.ts'
+import { rules } from './rules.ts'
+import type { ConversationState, Step, Turn } from './state.ts'
+import { titleFrom } from './title.ts'
+import { emptyIds } from './token-ids.ts'
+import { abortFirst, abortRun, answer, head } from './transitions.ts'
+
+export function acceptTurn(state: ConversationState, event: AcceptEvent): Transition {
+  // A repeated command is settled by the store, and neither interrupts nor waits.
+  const repeated = state.turns.some((turn) => turn.clientMessageId === event.clientMessageId)
+  const interrupted = event.interrupts && !repeated ? head(state) : undefined
+  const waits = !event.interrupts && state.turns.length > 0
+  if (waits && !repeated && state.turns.filter((turn) => turn.state === 'waiting').length >= rules.waitingTurns) {
+    return answer(state, event.key, { type: 'error', code: 'busy' })
+  }
+  const first = interrupted && abortFirst(state, interrupted, event)
+  if (first) return first
+
+  const ended = interrupted ? endTurn(interrupted, event.now, { end: { type: 'finished', reason: 'stopped' } }) : null
+  const parentId = event.user.parentId === undefined ? state.leaf : event.user.parentId
+  const title = state.title === null && event.user.type === 'new' ? titleFrom(event.user.content) : null
+  const resolved: AcceptEvent = { ...event, user: { ...event.user, parentId } }
+  const turns = interrupted ? state.turns.map((turn) => (turn === interrupted ? { ...turn, cut: true } : turn)) : state.turns
+  return {
+    state: { ...state, turns, step: { type: 'accepting', event: resolved, ended, title } },
+    effects: [
+      {
+        type: 'write',
+        refusable: true,
+        write: {
+          ...(ended ? { ends: [ended.write] } : {}),
+          ...(title === null ? {} : { title }),
+          accept: {
+            turnId: event.turnId,
+            clientMessageId: event.clientMessageId,
+            commandHash: event.commandHash,
+            user: event.user.type === 'new' ? { type: 'new', content: event.user.content, parentId } : event.user,
+            state: waits ? 'waiting' : 'queued',
+            lane: event.lane,
+            model: event.model,
+            params: event.params,
+            acceptedAt: event.now,
+            deadlineAt: event.deadlineAt,
+          },
+        },
+      },
+    ],
+  }
+}
+
+export function accepted(
+  state: ConversationState,
+  step: Extract<Step, { type: 'accepting' }>,
+  ids: { readonly userMessageId: number; readonly replyMessageId: number } | null,
+): Transition {
+  const { event, ended } = step
+  if (ids === null) return answer(state, event.key, { type: 'error', code: 'internal' })
+  const parentId = event.user.parentId ?? null
+  const others = ended ? state.turns.filter((turn) => turn.turnId !== ended.turn.turnId) : state.turns
+  const waits = !event.interrupts && others.length > 0
+  const turn: Turn = {
+    turnId: event.turnId,
+    clientMessageId: event.clientMessageId,
+    userMessageId: ids.userMessageId,
+    replyMessageId: ids.replyMessageId,
+    parentId,
+    lane: event.lane,
+    requestedModel: event.model,
+    params: event.params,
+    acceptedAt: event.now,
+    deadlineAt: event.deadlineAt,
+    startedAt: null,
+    firstTextAt: null,
+    state: waits ? 'waiting' : 'queued',
+    attempt: 1,
+    run: 0,
+    bridge: null,
+    barrenGrants: 0,
+    model: null,
+    text: '',
+    ids: emptyIds,
+    textAtGrant: 0,
+    heardAt: 0,
+    replayFrom: null,
+    cut: false,
+  }
+  const effects: Effect[] = [
+    {
+      type: 'answer',
+      key: event.key,
+      answer: {
+        type: 'accepted',
+        reply: {
+          type: 'message.accepted',
+          client_message_id: event.clientMessageId,
+          conversation_id: state.conversationId,
+          message_id: ids.userMessageId,
+          parent_id: parentId,
+          turn_id: event.turnId,
+          reply_message_id: ids.replyMessageId,
+          state: waits ? 'waiting' : 'queued',
+          duplicate: false,
+        },
+      },
+    },
+  ]
+  if (ended) effects.push({ type: 'emit', event: endEvent(ended) }, ...abortRun(ended.turn))
+  if (event.user.type === 'new') {
+    effects.push({
+      type: 'emit',
+      event: {
+        type: 'message.added',
+        conversation_id: state.conversationId,
+        message: {
+          message_id: ids.userMessageId,
+          role: 'user',
+          content: event.user.content,
+          parent_id: parentId,
+          turn_id: event.turnId,
+          client_message_id: event.clientMessageId,
+          created_at: new Date(event.now).toISOString(),
+        },
+      },
+    })
+  }
+  if (step.title !== null) {
+    effects.push({
+      type: 'emit',
+      event: { type: 'conversation.updated', conversation_id: state.conversationId, title: step.title, updated_at: new Date(event.now).toISOString() },
+    })
+  }
+  effects.push({ type: 'emit', event: queuedEvent(state.conversationId, turn) })
+  if (!waits) effects.push({ type: 'publish', turn })
+  return {
+    state: {
+      ...state,
+      title: step.title ?? state.title,
+      leaf: ids.replyMessageId,
+      turns: waits ? [...others, turn] : [turn, ...others],
+    },
+    effects,
+  }
+}
+
+export function queuedEvent(conversationId: number, turn: Turn, position: number | null = null, etaMs: number | null = null): Extract<Effect, { type: 'emit' }>['event'] {
+  return {
+    type: 'turn.queued',
+    conversation_id: conversationId,
+    turn_id: turn.turnId,
+    user_message_id: turn.userMessageId,
+    message_id: turn.replyMessageId,
+    position,
+    eta_ms: etaMs,
+  }
+}

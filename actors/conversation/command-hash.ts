@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto'
+import type { CommandOf } from '../../protocol/websocket/messages.ts'
+
+type Repeatable = CommandOf<'message.send'> | CommandOf<'message.edit'> | CommandOf<'turn.regenerate'>
+
+/** SHA-256 of what a command means: its fields but for `ref`, in a fixed order. A repeated client_message_id must bring the same. */
+export function commandHash(command: Repeatable): Uint8Array {
+  return createHash('sha256').update(JSON.stringify(meaning(command))).digest()
+}
+
+function meaning(command: Repeatable): unknown[] {
+  switch (command.type) {
+    case 'message.send': {
+      const { params } = command
+      return [
+        command.type,
+        command.text,
+        command.parent_id === undefined ? 'newest' : command.parent_id,
+        command.model ?? null,
+        [params?.temperature ?? null, params?.top_p ?? null, params?.max_tokens ?? null, params?.seed ?? null, params?.stop ?? null],
+      ]
+    }
+    case 'message.edit':
+      return [command.type, command.message_id, command.text]
+    case 'turn.regenerate':
+      return [command.type, command.message_id]
+  }
+}

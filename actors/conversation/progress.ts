@@ -1,0 +1,61 @@
+/** Text of a running turn arrives. */
+import type { ConversationEvent, Effect, Transition } from './events.ts'
+import type { ConversationState, Turn } from './state.ts'
+import { appendIds, dropIds } from './token-ids.ts'
+import { findTurn, replaceTurn, stay } from './transitions.ts'
+
+type Delta = Extract<ConversationEvent, { type: 'delta' }>
+type Attached = Extract<ConversationEvent, { type: 'attached' }>
+
+export function delta(state: ConversationState, event: Delta): Transition {
+  const turn = findTurn(state, event.turnId)
+  if (turn === undefined || turn.run !== event.run) {
+    return { state, effects: [{ type: 'abort', bridge: event.bridge, turnId: event.turnId, run: event.run }] }
+  }
+  // A new owner that attaches gets all of it by the answer to that.
+  if (turn.cut || turn.state === 'resuming') return stay(state)
+  if (event.offset > turn.text.length || event.idOffset > turn.ids.count) {
+    if (turn.replayFrom !== null) return stay(heard(state, turn, event.now))
+    return { state: heard(state, { ...turn, replayFrom: turn.text.length }, event.now), effects: attachEffect(turn) }
+  }
+  return append(state, turn, event)
+}
+
+function heard(state: ConversationState, turn: Turn, now: number): ConversationState {
+  return replaceTurn(state, turn.turnId, () => ({ ...turn, heardAt: now }))
+}
+
+/** What overlaps with the text held is left out. */
+function append(state: ConversationState, turn: Turn, event: { readonly now: number; readonly offset: number; readonly text: string; readonly idOffset: number; readonly ids: Uint8Array }): Transition {
+  const text = event.text.slice(turn.text.length - event.offset)
+  const ids = dropIds(event.ids, turn.ids.count - event.idOffset)
+  const longer: Turn = {
+    ...turn,
+    text: text === '' ? turn.text : turn.text + text,
+    ids: appendIds(turn.ids, ids),
+    heardAt: event.now,
+    replayFrom: null,
+    firstTextAt: text === '' ? turn.firstTextAt : (turn.firstTextAt ?? event.now),
+  }
+  return {
+    state: replaceTurn(state, turn.turnId, () => longer),
+    effects: text === '' ? [] : [{ type: 'show', turnId: turn.turnId, attempt: turn.attempt, text }],
+  }
+}
+
+/** The bridge's answer to `attach`: all of the run beyond what was held. */
+export function attached(state: ConversationState, event: Attached): Transition {
+  const turn = findTurn(state, event.turnId)
+  if (turn === undefined || turn.run !== event.run || turn.cut) return stay(state)
+  if (event.answer === null) {
+    // Nobody holds the run: the job's redelivery may be granted at once. A live run is asked again at the next gap.
+    return stay(replaceTurn(state, turn.turnId, () => ({ ...turn, replayFrom: null, heardAt: turn.state === 'resuming' ? 0 : turn.heardAt })))
+  }
+  if (event.offset > turn.text.length || event.idOffset > turn.ids.count) return stay(state)
+  return append(state, { ...turn, state: 'running' }, { now: event.now, offset: event.offset, text: event.answer.text, idOffset: event.idOffset, ids: event.answer.ids })
+}
+
+export function attachEffect(turn: Turn): Effect[] {
+  if (turn.bridge === null) return []
+  return [{ type: 'attach', bridge: turn.bridge, turnId: turn.turnId, run: turn.run, offset: turn.text.length, idOffset: turn.ids.count }]
+}

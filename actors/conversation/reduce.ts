@@ -1,0 +1,157 @@
+/**
+ * The conversation's state machine: pure and total. Durable events come one after another, each after the step of the
+ * one before is done (`state.step === null`); should one come earlier, it is answered as busy and changes nothing.
+ */
+import { acceptTurn, accepted } from './accept.ts'
+import { begin, begun } from './begin.ts'
+import type { ConversationEvent, DurableEvent, Effect, Transition } from './events.ts'
+import { ended, expire, finish, stop } from './finish.ts'
+import { attached, delta } from './progress.ts'
+import { replaceTurn, stay } from './transitions.ts'
+import type { ConversationState, Step } from './state.ts'
+import type { TurnRow } from '../../storage/conversation-store.ts'
+
+export function reduce(state: ConversationState, event: ConversationEvent): Transition {
+  switch (event.type) {
+    case 'delta':
+      return delta(state, event)
+    case 'attached':
+      return attached(state, event)
+    case 'cut':
+      return { state: replaceTurn(state, event.turnId, (turn) => ({ ...turn, cut: true })), effects: [] }
+    case 'written':
+      return written(state, event)
+    case 'unwritten':
+      return unwritten(state)
+    case 'aborted':
+      return aborted(state, event)
+    case 'accept':
+    case 'begin':
+    case 'stop':
+    case 'finish':
+    case 'expire':
+      return state.step === null ? durable(state, event) : { state, effects: tooEarly(event) }
+  }
+}
+
+function durable(state: ConversationState, event: DurableEvent): Transition {
+  switch (event.type) {
+    case 'accept':
+      return acceptTurn(state, event)
+    case 'begin':
+      return begin(state, event)
+    case 'stop':
+      return stop(state, event)
+    case 'finish':
+      return finish(state, event)
+    case 'expire':
+      return expire(state, event)
+  }
+}
+
+function tooEarly(event: DurableEvent): Effect[] {
+  switch (event.type) {
+    case 'accept':
+    case 'stop':
+      return [{ type: 'answer', key: event.key, answer: { type: 'error', code: 'busy' } }]
+    case 'begin':
+    case 'finish':
+      return [{ type: 'answer', key: event.key, answer: { type: 'busy', retryMs: 0 } }]
+    case 'expire':
+      return []
+  }
+}
+
+/** The commit of the step has an outcome. */
+function written(state: ConversationState, event: Extract<ConversationEvent, { type: 'written' }>): Transition {
+  const { step } = state
+  if (step === null || step.type === 'aborting') return stay(state)
+  const free: ConversationState = { ...state, step: null }
+  switch (event.result.status) {
+    case 'committed':
+      switch (step.type) {
+        case 'accepting':
+          return accepted(free, step, event.result.accepted ?? null)
+        case 'beginning':
+          return begun(free, step, event.now)
+        case 'ending':
+          return ended(free, step)
+      }
+      break
+    case 'duplicate':
+      return step.type === 'accepting'
+        ? { state: restoreCut(free, step), effects: [{ type: 'answer', key: step.event.key, answer: { type: 'accepted', reply: duplicateReply(event.result.turn) } }] }
+        : stay(free)
+    case 'conflict':
+      return { state: restoreCut(free, step), effects: refusal(step, 'idempotency_conflict') }
+    case 'refused':
+      return { state: restoreCut(free, step), effects: refusal(step, 'internal') }
+    case 'missed':
+    case 'stale':
+      return { state: free, effects: [...refusal(step, 'moved'), { type: 'drop' }] }
+  }
+}
+
+function unwritten(state: ConversationState): Transition {
+  const { step } = state
+  if (step === null || step.type === 'aborting') return stay(state)
+  return { state: restoreCut({ ...state, step: null }, step), effects: refusal(step, 'unavailable') }
+}
+
+function duplicateReply(turn: TurnRow) {
+  return {
+    type: 'message.accepted' as const,
+    client_message_id: turn.clientMessageId,
+    conversation_id: turn.conversationId,
+    message_id: turn.userMessageId,
+    parent_id: turn.parentId,
+    turn_id: turn.turnId,
+    reply_message_id: turn.replyMessageId,
+    state: turn.state,
+    duplicate: true,
+  }
+}
+
+/** Nothing was written: text is taken again of a turn that an edit would have stopped. */
+function restoreCut(state: ConversationState, step: Step): ConversationState {
+  if (step.type !== 'accepting' || step.ended === null) return state
+  return replaceTurn(state, step.ended.turn.turnId, (turn) => ({ ...turn, cut: false }))
+}
+
+function refusal(step: Exclude<Step, { type: 'aborting' }>, code: 'idempotency_conflict' | 'internal' | 'moved' | 'unavailable'): Effect[] {
+  switch (step.type) {
+    case 'accepting':
+      return [{ type: 'answer', key: step.event.key, answer: { type: 'error', code } }]
+    case 'beginning':
+      return [{ type: 'answer', key: step.event.key, answer: { type: 'busy', retryMs: 1_000 } }]
+    case 'ending':
+      switch (step.answer?.type) {
+        case undefined:
+          return []
+        case 'stop':
+          return [{ type: 'answer', key: step.answer.key, answer: { type: 'error', code } }]
+        case 'finish':
+        case 'begin':
+          return [{ type: 'answer', key: step.answer.key, answer: { type: 'busy', retryMs: 1_000 } }]
+      }
+  }
+}
+
+/** The bridge said all that it ever sent of the run, or nothing in time: now the event that waited for it goes on. */
+function aborted(state: ConversationState, event: Extract<ConversationEvent, { type: 'aborted' }>): Transition {
+  const { step } = state
+  if (step?.type !== 'aborting') return stay(state)
+  const settled = replaceTurn({ ...state, step: null }, step.turnId, (turn) => ({
+    ...turn,
+    state: 'running',
+    // Without its last word, clients may show text that nobody knows: a higher attempt makes them drop it.
+    attempt: event.text === null ? turn.attempt + 1 : turn.attempt,
+    text: event.text ?? '',
+    firstTextAt: event.text ? (turn.firstTextAt ?? event.now) : turn.firstTextAt,
+    cut: true,
+  }))
+  const turn = settled.turns.find((candidate) => candidate.turnId === step.turnId)
+  const shown: Effect[] = turn === undefined || turn.text === '' ? [] : [{ type: 'show', turnId: turn.turnId, attempt: turn.attempt, text: turn.text }]
+  const next = reduce(settled, step.event)
+  return { state: next.state, effects: [...shown, ...next.effects] }
+}

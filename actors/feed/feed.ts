@@ -1,0 +1,206 @@
+/**
+ * What the clients of one conversation see, held once for all of them: a short log of events, and the text of the turn
+ * that runs. A subscriber holds positions only; one that is slow stays behind and is caught up in one frame when it
+ * drains, so that its memory is constant however slow it is.
+ */
+import { encodeDelta, encodeServerMessage } from '../../protocol/websocket/codec.ts'
+import type { ServerEvent } from '../../protocol/websocket/messages.ts'
+import type { Subprotocol } from '../../protocol/websocket/subprotocols.ts'
+import type { ClientConnection, Subscription } from '../conversation-service.ts'
+
+type Frame = string | Uint8Array
+
+/** Events a subscriber may be behind before it is given up. */
+const longestLog = 256
+
+interface TurnText {
+  readonly turnId: string
+  readonly attempt: number
+  text: string
+  /** Where the last flush ended, and what was added since: most subscribers stand there, and need no slice of the whole. */
+  flushed: number
+  tail: string
+}
+
+interface Entry {
+  readonly event: ServerEvent
+  /** The text that must be shown in full before this event: that of the turn it ends. */
+  readonly ends: TurnText | null
+  readonly frames: Partial<Record<Subprotocol, Frame>>
+}
+
+interface Position {
+  turnId: string
+  attempt: number
+  offset: number
+}
+
+class Subscriber implements Subscription {
+  readonly conversationId: number
+  readonly connection: ClientConnection
+  readonly #feed: Feed
+  index: number
+  started = false
+  closed = false
+  position: Position | null
+
+  constructor(feed: Feed, conversationId: number, connection: ClientConnection, index: number) {
+    this.#feed = feed
+    this.conversationId = conversationId
+    this.connection = connection
+    this.index = index
+    this.position = null
+  }
+
+  start(): void {
+    this.started = true
+    this.#feed.pump(this)
+  }
+
+  pump(): void {
+    this.#feed.pump(this)
+  }
+
+  close(): void {
+    this.closed = true
+    this.#feed.remove(this)
+  }
+}
+
+export interface FeedSchedule {
+  /** Call `flush` soon: at once for `urgent`, else at the process's next flush. */
+  markDirty(feed: Feed, urgent: boolean): void
+}
+
+export class Feed {
+  readonly #conversationId: number
+  readonly #schedule: FeedSchedule
+  readonly #subscribers = new Set<Subscriber>()
+  #entries: Entry[] = []
+  /** Index of the first entry kept. */
+  #base = 0
+  #current: TurnText | null = null
+  #deltaFrames = new Map<string, Frame>()
+
+  constructor(conversationId: number, schedule: FeedSchedule) {
+    this.#conversationId = conversationId
+    this.#schedule = schedule
+  }
+
+  get subscriberCount(): number {
+    return this.#subscribers.size
+  }
+
+  /** A subscriber that will see all events from now on, and of the turn's text what lies beyond `position`. */
+  subscribe(connection: ClientConnection, position: Readonly<Position> | null): Subscription {
+    const subscriber = new Subscriber(this, this.#conversationId, connection, this.#base + this.#entries.length)
+    subscriber.position = position === null ? null : { ...position }
+    this.#subscribers.add(subscriber)
+    return subscriber
+  }
+
+  remove(subscriber: Subscriber): void {
+    if (this.#subscribers.delete(subscriber)) this.#trim()
+  }
+
+  /** Adds to the text of a turn's attempt. Another attempt than before starts from nothing. */
+  show(turnId: string, attempt: number, text: string): void {
+    const current = this.#current
+    const same = current !== null && current.turnId === turnId && current.attempt === attempt
+    const shown = same ? current : (this.#current = { turnId, attempt, text: '', flushed: 0, tail: '' })
+    // A reader waits for the first text only; the rest is flushed in step with other conversations.
+    this.#schedule.markDirty(this, shown.text === '')
+    shown.text += text
+    shown.tail += text
+  }
+
+  emit(event: ServerEvent): void {
+    const ending = event.type === 'turn.finished' || event.type === 'turn.failed'
+    const text = this.#current
+    const ends = ending && text !== null && text.turnId === event.turn_id && text.attempt === event.attempt ? text : null
+    if (ending && text?.turnId === event.turn_id) this.#current = null
+    // What was shown of an attempt before is dropped by this event, and must not be sent after it.
+    if (event.type === 'turn.started') this.#current = { turnId: event.turn_id, attempt: event.attempt, text: '', flushed: 0, tail: '' }
+    if (this.#subscribers.size === 0) return
+    this.#entries.push({ event, ends, frames: {} })
+    if (this.#entries.length > longestLog) {
+      this.#entries.shift()
+      this.#base += 1
+    }
+    this.#schedule.markDirty(this, true)
+  }
+
+  /** Brings every subscriber up to date that can be. */
+  flush(): void {
+    for (const subscriber of this.#subscribers) this.#advance(subscriber)
+    if (this.#current !== null) {
+      this.#current.flushed = this.#current.text.length
+      this.#current.tail = ''
+    }
+    this.#deltaFrames.clear()
+    this.#trim()
+  }
+
+  pump(subscriber: Subscriber): void {
+    this.#advance(subscriber)
+    this.#deltaFrames.clear()
+    this.#trim()
+  }
+
+  #advance(subscriber: Subscriber): void {
+    const { connection } = subscriber
+    if (!subscriber.started || subscriber.closed) return
+    if (subscriber.index < this.#base) {
+      subscriber.close()
+      connection.fellBehind()
+      return
+    }
+    while (connection.writable) {
+      const entry = this.#entries[subscriber.index - this.#base]
+      if (entry === undefined) {
+        if (this.#current !== null) this.#sendText(subscriber, this.#current)
+        return
+      }
+      if (entry.ends !== null && this.#sendText(subscriber, entry.ends) && !connection.writable) return
+      const { event } = entry
+      if (event.type === 'turn.started') this.#position(subscriber, event.turn_id, event.attempt)
+      connection.send((entry.frames[connection.subprotocol] ??= encodeServerMessage(connection.subprotocol, event)))
+      subscriber.index += 1
+    }
+  }
+
+  #position(subscriber: Subscriber, turnId: string, attempt: number): Position {
+    const { position } = subscriber
+    if (position !== null && position.turnId === turnId && position.attempt === attempt) return position
+    return (subscriber.position = { turnId, attempt, offset: 0 })
+  }
+
+  /** True if a frame was sent. */
+  #sendText(subscriber: Subscriber, text: TurnText): boolean {
+    const position = this.#position(subscriber, text.turnId, text.attempt)
+    const end = text.text.length
+    if (position.offset >= end) return false
+    const { subprotocol } = subscriber.connection
+    const key = `${subprotocol}:${text.turnId}:${position.offset}`
+    let frame = this.#deltaFrames.get(key)
+    if (frame === undefined) {
+      const added = position.offset === text.flushed ? text.tail : text.text.slice(position.offset)
+      frame = encodeDelta(subprotocol, text.turnId, text.attempt, position.offset, end, added)
+      this.#deltaFrames.set(key, frame)
+    }
+    position.offset = end
+    subscriber.connection.send(frame)
+    return true
+  }
+
+  /** Forgets what every subscriber has passed. */
+  #trim(): void {
+    if (this.#entries.length === 0) return
+    let least = this.#base + this.#entries.length
+    for (const subscriber of this.#subscribers) least = Math.min(least, subscriber.index)
+    if (least > this.#base) {
+      this.#entries = this.#entries.slice(least - this.#base)
+      this.#base = least
+    }
+  }
+}

@@ -1,0 +1,247 @@
+/**
+ * One conversation's actor: feeds events to the state machine and carries its effects out. Durable events run through
+ * the mailbox, each with its commit; text comes in at any time.
+ */
+import { ChatError } from '../../protocol/errors.ts'
+import type { ControlReply } from '../../protocol/bus/control.ts'
+import type { ConversationRow, ConversationStore, OwnerToken, TurnRow, WriteResult } from '../../storage/conversation-store.ts'
+import type { Answer, ConversationEvent, DurableEvent, Effect } from '../conversation/events.ts'
+import { attachEffect } from '../conversation/progress.ts'
+import { reduce } from '../conversation/reduce.ts'
+import { turnFromRow, type ConversationState, type Turn } from '../conversation/state.ts'
+import { Feed, type FeedSchedule } from '../feed/feed.ts'
+import { Mailbox } from './mailbox.ts'
+
+/** Sends, edits and grants are refused after this long without Postgres; ends wait. */
+export const patienceMs = 2_000
+const abortAnswerMs = 2_000
+const mailboxCapacity = 64
+
+/** What an actor needs of its process. */
+export interface ActorHost {
+  readonly store: ConversationStore
+  readonly now: () => number
+  readonly feeds: FeedSchedule
+  publish(turn: Turn, conversationId: number): void
+  control(bridge: string, request: { readonly type: 'abort' | 'attach'; readonly turnId: string; readonly run: number; readonly offset?: number; readonly idOffset?: number }, timeoutMs: number): Promise<ControlReply | null>
+  turnAdded(turnId: string, actor: ConversationActor): void
+  turnRemoved(turnId: string): void
+  /** The conversation is another's now. */
+  dropped(actor: ConversationActor): void
+  fault(message: string, error: unknown, conversationId: number): void
+  /** Waits before Postgres is tried again; rejects when the process stops. */
+  pause(attempt: number): Promise<void>
+}
+
+export class ConversationActor {
+  readonly conversationId: number
+  readonly feed: Feed
+  readonly #host: ActorHost
+  readonly #mailbox = new Mailbox(mailboxCapacity)
+  readonly #waiting = new Map<number, (answer: Answer) => void>()
+  readonly #movedListeners = new Set<() => void>()
+  #state: ConversationState
+  #token: OwnerToken
+  #nextKey = 1
+  #dropped = false
+  idleSince: number
+
+  constructor(host: ActorHost, token: OwnerToken, conversation: ConversationRow, unfinished: readonly TurnRow[]) {
+    this.#host = host
+    this.#token = token
+    this.conversationId = conversation.conversationId
+    this.feed = new Feed(conversation.conversationId, host.feeds)
+    this.idleSince = host.now()
+    const turns = unfinished.map(turnFromRow).sort((a, b) => Number(a.state === 'waiting') - Number(b.state === 'waiting') || a.replyMessageId - b.replyMessageId)
+    this.#state = {
+      conversationId: conversation.conversationId,
+      userId: conversation.userId,
+      title: conversation.title,
+      model: conversation.model,
+      system: conversation.system,
+      leaf: conversation.lastMessageId,
+      turns,
+      step: null,
+    }
+  }
+
+  /** Takes up what the owner before left: publishes what is queued, attaches to what runs. */
+  activate(): void {
+    for (const turn of this.#state.turns) {
+      this.#host.turnAdded(turn.turnId, this)
+      if (turn.state === 'queued') this.#host.publish(turn, this.conversationId)
+      if (turn.state === 'resuming') this.#carryOutNow(attachEffect(turn))
+    }
+  }
+
+  get state(): ConversationState {
+    return this.#state
+  }
+
+  get token(): OwnerToken {
+    return this.#token
+  }
+
+  get isIdle(): boolean {
+    return this.#mailbox.idle && this.feed.subscriberCount === 0 && this.#state.turns.length === 0
+  }
+
+  onMoved(listener: () => void): () => void {
+    this.#movedListeners.add(listener)
+    return () => this.#movedListeners.delete(listener)
+  }
+
+  /** Runs alone, between durable events: what it reads of the store and of the state belongs together. */
+  exclusively<T>(task: () => Promise<T>, patience?: number): Promise<T> {
+    return this.#mailbox.run(task, patience)
+  }
+
+  /** Resolves with the event's answer as soon as there is one; with undefined where it has none. */
+  perform(makeEvent: (key: number) => DurableEvent | Promise<DurableEvent>, patience?: number): Promise<Answer | undefined> {
+    const key = this.#nextKey++
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(key, resolve)
+      this.#mailbox
+        .run(async () => this.#apply(await makeEvent(key)), patience)
+        .then(() => resolve(undefined), reject)
+        .finally(() => this.#waiting.delete(key))
+    })
+  }
+
+  /** An event that needs no commit. */
+  now(event: Extract<ConversationEvent, { type: 'delta' | 'attached' | 'cut' }>): void {
+    if (this.#dropped) return
+    const { state, effects } = reduce(this.#state, event)
+    this.#state = state
+    this.#carryOutNow(effects)
+  }
+
+  /** Lets the command in hand end, refuses the others with `moved`, then drops. */
+  async retire(): Promise<void> {
+    await this.#mailbox.close(new ChatError('moved'))
+    this.drop()
+  }
+
+  /** Ends this actor: what waits is refused with `moved`, and subscribers are told to open the conversation again. */
+  drop(): void {
+    if (this.#dropped) return
+    this.#dropped = true
+    for (const turn of this.#state.turns) this.#host.turnRemoved(turn.turnId)
+    void this.#mailbox.close(new ChatError('moved'))
+    this.#host.dropped(this)
+    for (const listener of this.#movedListeners) listener()
+    this.#movedListeners.clear()
+  }
+
+  async #apply(event: ConversationEvent): Promise<void> {
+    const before = this.#state.turns
+    const { state, effects } = reduce(this.#state, event)
+    this.#state = state
+    if (state.turns !== before) this.#indexTurns(before, state.turns)
+    for (const effect of effects) {
+      if (this.#dropped) return
+      switch (effect.type) {
+        case 'write':
+          await this.#apply(await this.#write(effect))
+          break
+        case 'askAbort':
+          await this.#apply(await this.#lastWord(effect))
+          break
+        case 'drop':
+          this.drop()
+          break
+        default:
+          this.#carryOut(effect)
+      }
+    }
+    this.idleSince = this.#host.now()
+  }
+
+  async #write(effect: Extract<Effect, { type: 'write' }>): Promise<ConversationEvent> {
+    try {
+      const write = { ...effect.write, conversationId: this.conversationId, token: this.#token }
+      const result = await this.#host.store.write(write, effect.refusable ? { giveUpAfterMs: patienceMs } : {})
+      if (result.status === 'refused') this.#host.fault('Postgres refused a row', new Error(`SQLSTATE ${result.sqlState}`), this.conversationId)
+      return { type: 'written', now: this.#host.now(), result }
+    } catch (error) {
+      if (!(error instanceof ChatError) || error.code !== 'unavailable') this.#host.fault('write failed', error, this.conversationId)
+      return this.#settle()
+    }
+  }
+
+  /**
+   * A write was given up, and may have been committed all the same. Claiming anew fences it out and waits for its lock,
+   * so that afterwards the rows tell. Who waits for it was answered long before: this only holds the next event back.
+   */
+  async #settle(): Promise<ConversationEvent> {
+    const { step } = this.#state
+    if (step?.type === 'accepting') this.#answer(step.event.key, { type: 'error', code: 'unavailable' })
+    for (let attempt = 1; ; attempt += 1) {
+      await this.#host.pause(attempt)
+      const claimed = await this.#host.store.claim(this.conversationId).catch(() => null)
+      if (claimed === null) continue
+      const same = claimed.status === 'claimed' && this.#agreesWith(claimed.unfinished)
+      if (same) this.#token = claimed.token
+      const stale: WriteResult = { status: 'stale' }
+      return same ? { type: 'unwritten' } : { type: 'written', now: this.#host.now(), result: stale }
+    }
+  }
+
+  #agreesWith(rows: readonly TurnRow[]): boolean {
+    const { turns } = this.#state
+    return rows.length === turns.length && rows.every((row) => turns.some((turn) => turn.turnId === row.turnId && turn.run === row.run && turn.attempt === row.attempt))
+  }
+
+  async #lastWord(effect: Extract<Effect, { type: 'askAbort' }>): Promise<ConversationEvent> {
+    const reply = await this.#host.control(effect.bridge, { type: 'abort', turnId: effect.turnId, run: effect.run }, abortAnswerMs)
+    return { type: 'aborted', now: this.#host.now(), text: reply?.type === 'aborted' ? reply.text : null }
+  }
+
+  #carryOutNow(effects: readonly Effect[]): void {
+    for (const effect of effects) this.#carryOut(effect)
+  }
+
+  #carryOut(effect: Effect): void {
+    switch (effect.type) {
+      case 'answer':
+        this.#answer(effect.key, effect.answer)
+        break
+      case 'publish':
+        this.#host.publish(effect.turn, this.conversationId)
+        break
+      case 'emit':
+        this.feed.emit(effect.event)
+        break
+      case 'show':
+        this.feed.show(effect.turnId, effect.attempt, effect.text)
+        break
+      case 'abort':
+        void this.#host.control(effect.bridge, { type: 'abort', turnId: effect.turnId, run: effect.run }, abortAnswerMs)
+        break
+      case 'attach':
+        void this.#attach(effect)
+        break
+      case 'write':
+      case 'askAbort':
+      case 'drop':
+        throw new Error(`${effect.type} follows a durable event only`)
+    }
+  }
+
+  async #attach(effect: Extract<Effect, { type: 'attach' }>): Promise<void> {
+    const { turnId, run, offset, idOffset } = effect
+    const reply = await this.#host.control(effect.bridge, { type: 'attach', turnId, run, offset, idOffset }, abortAnswerMs)
+    this.now({ type: 'attached', now: this.#host.now(), turnId, run, offset, idOffset, answer: reply?.type === 'attached' ? { text: reply.text, ids: reply.token_ids } : null })
+  }
+
+  #answer(key: number, answer: Answer): void {
+    const waiting = this.#waiting.get(key)
+    this.#waiting.delete(key)
+    waiting?.(answer)
+  }
+
+  #indexTurns(before: readonly Turn[], after: readonly Turn[]): void {
+    for (const turn of before) if (!after.some((other) => other.turnId === turn.turnId)) this.#host.turnRemoved(turn.turnId)
+    for (const turn of after) if (!before.some((other) => other.turnId === turn.turnId)) this.#host.turnAdded(turn.turnId, this)
+  }
+}

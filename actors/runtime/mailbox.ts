@@ -1,0 +1,71 @@
+/**
+ * A bounded mailbox: tasks run one at a time, in the order in which they came. A task that waits longer than it wants
+ * to is refused before it has begun; one that has begun is never cut off.
+ */
+import { ChatError } from '../../protocol/errors.ts'
+
+interface Entry {
+  readonly run: () => Promise<void>
+  readonly refuse: (error: ChatError) => void
+  timer: NodeJS.Timeout | null
+}
+
+export class Mailbox {
+  readonly #capacity: number
+  readonly #waiting: Entry[] = []
+  #draining: Promise<void> | null = null
+  #closed: ChatError | null = null
+
+  constructor(capacity: number) {
+    this.#capacity = capacity
+  }
+
+  get idle(): boolean {
+    return this.#draining === null
+  }
+
+  /**
+   * Resolves with the task's result. Rejects with ChatError `overloaded` where the mailbox is full, `unavailable` after
+   * `patienceMs` of waiting, and with what `close` was given.
+   */
+  run<T>(task: () => Promise<T>, patienceMs?: number): Promise<T> {
+    if (this.#closed !== null) return Promise.reject(this.#closed)
+    if (this.#waiting.length >= this.#capacity) return Promise.reject(new ChatError('overloaded', 'Too many commands wait for this conversation.'))
+    return new Promise<T>((resolve, reject) => {
+      const entry: Entry = {
+        run: () => task().then(resolve, reject),
+        refuse: reject,
+        timer: null,
+      }
+      if (patienceMs !== undefined && this.#draining !== null) {
+        entry.timer = setTimeout(() => {
+          const index = this.#waiting.indexOf(entry)
+          if (index < 0) return
+          this.#waiting.splice(index, 1)
+          reject(new ChatError('unavailable'))
+        }, patienceMs)
+      }
+      this.#waiting.push(entry)
+      this.#draining ??= this.#drain().finally(() => {
+        this.#draining = null
+      })
+    })
+  }
+
+  /** Refuses what waits and what comes. Resolves once the task that runs is done. */
+  async close(error: ChatError): Promise<void> {
+    this.#closed ??= error
+    for (const entry of this.#waiting.splice(0)) {
+      if (entry.timer !== null) clearTimeout(entry.timer)
+      entry.refuse(error)
+    }
+    await this.#draining
+  }
+
+  async #drain(): Promise<void> {
+    for (let entry = this.#waiting.shift(); entry !== undefined; entry = this.#waiting.shift()) {
+      if (entry.timer !== null) clearTimeout(entry.timer)
+      await entry.run()
+    }
+  }
+}

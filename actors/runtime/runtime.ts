@@ -1,0 +1,179 @@
+/** The actor runtime of one edge process: a service, and the door to its conversations. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { decodeControlReply, encodeBus } from '../../protocol/bus/codec.ts'
+import type { ControlReply, ControlRequest } from '../../protocol/bus/control.ts'
+import { busVersion, controlSubject } from '../../protocol/bus/subjects.ts'
+import type { Channel } from '../../platform/bus/channel.ts'
+import type { JobQueue } from '../../platform/bus/job-queue.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Service } from '../../platform/lifecycle/service.ts'
+import type { Logger } from '../../platform/logging/logger.ts'
+import type { ConversationStore } from '../../storage/conversation-store.ts'
+import { queuedEvent } from '../conversation/accept.ts'
+import type { Turn } from '../conversation/state.ts'
+import type { ConversationService } from '../conversation-service.ts'
+import { Flusher } from '../feed/flusher.ts'
+import type { ActorHost, ConversationActor } from './actor.ts'
+import { BusEndpoint } from './bus-endpoint.ts'
+import { Conversations } from './conversations.ts'
+import { ActorDirectory } from './directory.ts'
+import { JobPublisher, type QueuePosition } from './publisher.ts'
+import { Sweeper } from './sweeper.ts'
+
+export interface ConversationRuntimeOptions {
+  readonly store: ConversationStore
+  readonly channel: Channel
+  readonly jobQueue: JobQueue
+  /** Name of this edge on the bus. */
+  readonly node: string
+  readonly logger: Logger
+  readonly clock: Clock
+  /** From accept to the end of a turn. */
+  readonly turnDeadlineMs: number
+  readonly maxActors?: number
+}
+
+export interface ConversationRuntime extends Service {
+  readonly service: ConversationService
+  /** For metrics. */
+  counts(): { readonly actors: number; readonly turns: number }
+}
+
+const defaultMaxActors = 100_000
+
+export function createConversationRuntime(options: ConversationRuntimeOptions): ConversationRuntime {
+  return new Runtime(options)
+}
+
+class Runtime implements ConversationRuntime, ActorHost {
+  readonly name = 'conversation runtime'
+  readonly service: ConversationService
+  readonly store: ConversationStore
+  readonly feeds: Flusher
+  readonly #options: ConversationRuntimeOptions
+  readonly #directory: ActorDirectory
+  readonly #publisher: JobPublisher
+  readonly #sweeper: Sweeper
+  readonly #endpoint: BusEndpoint
+  readonly #actorOfTurn = new Map<string, ConversationActor>()
+  /** What a queued turn's clients were told last. */
+  readonly #positions = new Map<string, number>()
+  readonly #stopping = new AbortController()
+  #stopped: Promise<void> | null = null
+
+  constructor(options: ConversationRuntimeOptions) {
+    this.#options = options
+    this.store = options.store
+    const { store, logger, clock, channel, node } = options
+    const actorOfTurn = (turnId: string): ConversationActor | undefined => this.#actorOfTurn.get(turnId)
+    this.feeds = new Flusher(() => clock.monotonic())
+    this.#directory = new ActorDirectory({
+      host: this,
+      store,
+      maxActors: options.maxActors ?? defaultMaxActors,
+      sleep: (ms) => delay(ms, undefined, { signal: this.#stopping.signal }),
+    })
+    this.#publisher = new JobPublisher({ queue: options.jobQueue, logger, monotonic: () => clock.monotonic(), onPositions: (positionOf) => this.#tellPositions(positionOf) })
+    this.#sweeper = new Sweeper({
+      store,
+      logger,
+      now: this.now,
+      republish: (turn) => this.#publisher.publish({ lane: turn.lane, turnId: turn.turnId, conversationId: turn.conversationId }, false),
+      expire: async (turn) => {
+        const actor = await this.#directory.get(turn.conversationId)
+        await actor.perform(() => ({ type: 'expire', now: this.now(), turnId: turn.turnId }))
+      },
+    })
+    this.#endpoint = new BusEndpoint({
+      channel,
+      node,
+      directory: this.#directory,
+      store,
+      logger,
+      now: this.now,
+      actorOfTurn,
+      abortStray: (bridge, turnId, run) => void this.control(bridge, { type: 'abort', turnId, run }, 1_000),
+    })
+    this.service = new Conversations({ store, directory: this.#directory, now: this.now, turnDeadlineMs: options.turnDeadlineMs, actorOfTurn, load: () => this.#publisher.load })
+  }
+
+  readonly now = (): number => this.#options.clock.now()
+
+  start(): Promise<void> {
+    this.#directory.start()
+    this.#endpoint.start()
+    this.#publisher.start()
+    this.#sweeper.start()
+    return Promise.resolve()
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async #stop(): Promise<void> {
+    this.#endpoint.stop()
+    this.#publisher.stop()
+    this.#stopping.abort()
+    await this.#sweeper.stop()
+    await this.#directory.close()
+    this.feeds.close()
+  }
+
+  counts(): { readonly actors: number; readonly turns: number } {
+    return { actors: this.#directory.size, turns: this.#actorOfTurn.size }
+  }
+
+  publish(turn: Turn, conversationId: number): void {
+    this.#publisher.publish({ lane: turn.lane, turnId: turn.turnId, conversationId }, true)
+  }
+
+  async control(bridge: string, request: { readonly type: 'abort' | 'attach'; readonly turnId: string; readonly run: number; readonly offset?: number; readonly idOffset?: number }, timeoutMs: number): Promise<ControlReply | null> {
+    const { channel, node } = this.#options
+    const { turnId: turn_id, run } = request
+    const message: ControlRequest =
+      request.type === 'abort'
+        ? { v: busVersion, type: 'abort', turn_id, run }
+        : { v: busVersion, type: 'attach', turn_id, run, edge: node, offset: request.offset ?? 0, id_offset: request.idOffset ?? 0 }
+    try {
+      return decodeControlReply(await channel.request(controlSubject(bridge), encodeBus(message), { timeoutMs }))
+    } catch {
+      // A bridge that is gone, or a bus that is away: the turn's job is delivered to another.
+      return null
+    }
+  }
+
+  turnAdded(turnId: string, actor: ConversationActor): void {
+    this.#actorOfTurn.set(turnId, actor)
+  }
+
+  turnRemoved(turnId: string): void {
+    this.#actorOfTurn.delete(turnId)
+    this.#positions.delete(turnId)
+    this.#publisher.forget(turnId)
+  }
+
+  dropped(actor: ConversationActor): void {
+    this.#directory.forget(actor)
+  }
+
+  fault(message: string, error: unknown, conversationId: number): void {
+    this.#options.logger.error({ err: error, conversation: conversationId }, message)
+  }
+
+  pause(attempt: number): Promise<void> {
+    const ceilingMs = Math.min(2_000, 100 * 2 ** Math.min(attempt, 10))
+    return delay(ceilingMs * (0.5 + Math.random() / 2), undefined, { signal: this.#stopping.signal })
+  }
+
+  #tellPositions(positionOf: (turnId: string) => QueuePosition | null): void {
+    for (const [turnId, actor] of this.#actorOfTurn) {
+      const turn = actor.state.turns.find((candidate) => candidate.turnId === turnId)
+      const place = turn?.state === 'queued' ? positionOf(turnId) : null
+      if (turn === undefined || place === null || this.#positions.get(turnId) === place.position) continue
+      this.#positions.set(turnId, place.position)
+      actor.feed.emit(queuedEvent(actor.conversationId, turn, place.position, place.etaMs))
+    }
+  }
+}
