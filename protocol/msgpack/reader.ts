@@ -97,21 +97,36 @@ function readBinary(length: number): Uint8Array {
   return bytes.subarray(start, at)
 }
 
-/** Up to this many bytes a loop is cheaper than the decoder. */
-const shortString = 24
+/** Up to this many bytes building the string here is cheaper than the decoder. */
+const shortString = 32
 
 function readString(length: number): string {
   const start = need(length)
-  if (length <= shortString) {
-    let text = ''
-    for (let i = start; i < at; i++) {
-      const byte = bytes[i] as number
-      if (byte >= 0x80) return decoder.decode(bytes.subarray(start, at))
-      text += String.fromCharCode(byte)
-    }
-    return text
+  return (length <= shortString ? readAscii(start) : null) ?? decoder.decode(bytes.subarray(start, at))
+}
+
+/** The string from `start` to here, or null where it is not all ASCII. Eight at a time, as each concatenation costs. */
+function readAscii(start: number): string | null {
+  let text = ''
+  let i = start
+  for (; i + 8 <= at; i += 8) {
+    const a = bytes[i] as number
+    const b = bytes[i + 1] as number
+    const c = bytes[i + 2] as number
+    const d = bytes[i + 3] as number
+    const e = bytes[i + 4] as number
+    const f = bytes[i + 5] as number
+    const g = bytes[i + 6] as number
+    const h = bytes[i + 7] as number
+    if ((a | b | c | d | e | f | g | h) >= 0x80) return null
+    text += String.fromCharCode(a, b, c, d, e, f, g, h)
   }
-  return decoder.decode(bytes.subarray(start, at))
+  for (; i < at; i++) {
+    const byte = bytes[i] as number
+    if (byte >= 0x80) return null
+    text += String.fromCharCode(byte)
+  }
+  return text
 }
 
 function readArray(length: number, depth: number): unknown[] {

@@ -4,38 +4,56 @@
  */
 const encoder = new TextEncoder()
 
-/** One scratch buffer for all: writing is synchronous, and ends in a copy. It grows to the largest message written. */
-let scratch = new Uint8Array(4096)
-let view = new DataView(scratch.buffer)
+/**
+ * Messages are written one behind the other into a slab, and small ones are handed out as views of it: an ArrayBuffer
+ * for each would cost more than writing it. Large ones are copied out, so that a view never keeps much more than itself.
+ */
+const slabBytes = 16 * 1024
+const largestView = 2 * 1024
+let slab = new Uint8Array(slabBytes)
+let view = new DataView(slab.buffer)
+/** Where the message being written begins, and where its next byte goes. Writing is synchronous, so that one of each is enough. */
+let start = 0
 let at = 0
 
 function reserve(count: number): number {
-  const start = at
-  at = start + count
-  if (at > scratch.length) {
-    const larger = new Uint8Array(Math.max(scratch.length * 2, at))
-    larger.set(scratch)
-    scratch = larger
-    view = new DataView(larger.buffer)
-  }
-  return start
+  if (at + count > slab.length) replaceSlab(count)
+  const from = at
+  at = from + count
+  return from
 }
 
-/** Largest scratch that is kept between messages. */
-const keptBytes = 1024 * 1024
+function replaceSlab(count: number): void {
+  const written = slab.subarray(start, at)
+  slab = new Uint8Array(Math.max(slabBytes, 2 * (written.length + count)))
+  slab.set(written)
+  view = new DataView(slab.buffer)
+  at = written.length
+  start = 0
+}
 
 /** Begins a message that its caller writes by the functions below, one value's parts in order; `finishMsgpack` ends it. */
 export function beginMsgpack(): void {
-  at = 0
+  // An encoder that threw left a message behind: write over it.
+  at = start
 }
 
 export function finishMsgpack(): Uint8Array {
-  const written = scratch.slice(0, at)
-  if (scratch.length > keptBytes) {
-    scratch = new Uint8Array(4096)
-    view = new DataView(scratch.buffer)
+  const length = at - start
+  if (length <= largestView && slab.length === slabBytes) {
+    const message = slab.subarray(start, at)
+    start = at
+    return message
   }
-  return written
+  const message = slab.slice(start, at)
+  at = start
+  if (slab.length > slabBytes) {
+    slab = new Uint8Array(slabBytes)
+    view = new DataView(slab.buffer)
+    start = 0
+    at = 0
+  }
+  return message
 }
 
 /**
@@ -82,14 +100,14 @@ function writeMap(map: Record<string, unknown>): void {
 }
 
 function writeByte(byte: number): void {
-  const start = reserve(1)
-  scratch[start] = byte
+  const from = reserve(1)
+  slab[from] = byte
 }
 
 /** Bytes that are MessagePack already. */
 export function writeRaw(raw: Uint8Array): void {
-  const start = reserve(raw.length)
-  scratch.set(raw, start)
+  const from = reserve(raw.length)
+  slab.set(raw, from)
 }
 
 export function writeArrayHead(length: number): void {
@@ -105,17 +123,17 @@ export function writeMapHead(length: number): void {
 /** A head byte and a length of 1, 2 or 4 bytes; `head8` is 0 where the format has no such form. */
 function writeHead(length: number, head8: number, head16: number, head32: number): void {
   if (head8 !== 0 && length < 0x100) {
-    const start = reserve(2)
-    scratch[start] = head8
-    scratch[start + 1] = length
+    const from = reserve(2)
+    slab[from] = head8
+    slab[from + 1] = length
   } else if (length < 0x10000) {
-    const start = reserve(3)
-    scratch[start] = head16
-    view.setUint16(start + 1, length)
+    const from = reserve(3)
+    slab[from] = head16
+    view.setUint16(from + 1, length)
   } else {
-    const start = reserve(5)
-    scratch[start] = head32
-    view.setUint32(start + 1, length)
+    const from = reserve(5)
+    slab[from] = head32
+    view.setUint32(from + 1, length)
   }
 }
 
@@ -132,39 +150,39 @@ export function writeNumber(value: number): void {
   if (value >= 0) {
     if (value < 0x80) return writeByte(value)
     if (value < 0x100) {
-      const start = reserve(2)
-      scratch[start] = 0xcc
-      scratch[start + 1] = value
+      const from = reserve(2)
+      slab[from] = 0xcc
+      slab[from + 1] = value
     } else if (value < 0x10000) {
-      const start = reserve(3)
-      scratch[start] = 0xcd
-      view.setUint16(start + 1, value)
+      const from = reserve(3)
+      slab[from] = 0xcd
+      view.setUint16(from + 1, value)
     } else if (value < 0x100000000) {
-      const start = reserve(5)
-      scratch[start] = 0xce
-      view.setUint32(start + 1, value)
+      const from = reserve(5)
+      slab[from] = 0xce
+      view.setUint32(from + 1, value)
     } else if (value <= Number.MAX_SAFE_INTEGER) {
-      const start = reserve(9)
-      scratch[start] = 0xcf
-      view.setUint32(start + 1, Math.floor(value / 0x100000000))
-      view.setUint32(start + 5, value % 0x100000000)
+      const from = reserve(9)
+      slab[from] = 0xcf
+      view.setUint32(from + 1, Math.floor(value / 0x100000000))
+      view.setUint32(from + 5, value % 0x100000000)
     } else {
       writeFloat(value)
     }
   } else if (value >= -0x20) {
     writeByte(value & 0xff)
   } else if (value >= -0x80) {
-    const start = reserve(2)
-    scratch[start] = 0xd0
-    view.setInt8(start + 1, value)
+    const from = reserve(2)
+    slab[from] = 0xd0
+    view.setInt8(from + 1, value)
   } else if (value >= -0x8000) {
-    const start = reserve(3)
-    scratch[start] = 0xd1
-    view.setInt16(start + 1, value)
+    const from = reserve(3)
+    slab[from] = 0xd1
+    view.setInt16(from + 1, value)
   } else if (value >= -0x80000000) {
-    const start = reserve(5)
-    scratch[start] = 0xd2
-    view.setInt32(start + 1, value)
+    const from = reserve(5)
+    slab[from] = 0xd2
+    view.setInt32(from + 1, value)
   } else {
     // Nothing of ours is that low but a client's ref: a float holds it as exactly as the number did.
     writeFloat(value)
@@ -172,9 +190,9 @@ export function writeNumber(value: number): void {
 }
 
 function writeFloat(value: number): void {
-  const start = reserve(9)
-  scratch[start] = 0xcb
-  view.setFloat64(start + 1, value)
+  const from = reserve(9)
+  slab[from] = 0xcb
+  view.setFloat64(from + 1, value)
 }
 
 /** Up to this length a loop is cheaper than the encoder. */
@@ -183,32 +201,32 @@ const shortString = 40
 export function writeString(text: string): void {
   const length = text.length
   if (length <= shortString) {
-    const start = reserve(2 + length)
-    let to = start + (length < 32 ? 1 : 2)
+    const from = reserve(2 + length)
+    let to = from + (length < 32 ? 1 : 2)
     let i = 0
     for (; i < length; i++) {
       const unit = text.charCodeAt(i)
       if (unit >= 0x80) break
-      scratch[to++] = unit
+      slab[to++] = unit
     }
     if (i === length) {
       if (length < 32) {
-        scratch[start] = 0xa0 | length
+        slab[from] = 0xa0 | length
       } else {
-        scratch[start] = 0xd9
-        scratch[start + 1] = length
+        slab[from] = 0xd9
+        slab[from + 1] = length
       }
       at = to
       return
     }
-    at = start
+    at = from
   }
   // The head's size depends on the length in bytes: write behind the largest head, then close the gap.
-  const start = reserve(5 + length * 3)
-  const bytes = encoder.encodeInto(text, scratch.subarray(start + 5)).written
-  at = start
+  const from = reserve(5 + length * 3)
+  const bytes = encoder.encodeInto(text, slab.subarray(from + 5)).written
+  at = from
   if (bytes < 32) writeByte(0xa0 | bytes)
   else writeHead(bytes, 0xd9, 0xda, 0xdb)
-  if (at !== start + 5) scratch.copyWithin(at, start + 5, start + 5 + bytes)
+  if (at !== from + 5) slab.copyWithin(at, from + 5, from + 5 + bytes)
   at += bytes
 }
