@@ -46,9 +46,7 @@ export class Mailbox {
         }, patienceMs)
       }
       this.#waiting.push(entry)
-      this.#draining ??= this.#drain().finally(() => {
-        this.#draining = null
-      })
+      this.#draining ??= this.#drain()
     })
   }
 
@@ -67,5 +65,7 @@ export class Mailbox {
       if (entry.timer !== null) clearTimeout(entry.timer)
       await entry.run()
     }
+    // In the same turn of the event loop as the last look at the queue: what comes next starts a drain of its own.
+    this.#draining = null
   }
 }

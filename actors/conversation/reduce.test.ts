@@ -1,0 +1,173 @@
+import t from 'tap'
+import type { WriteResult } from '../../storage/conversation-store.ts'
+import type { ConversationEvent, Effect } from './events.ts'
+import { reduce } from './reduce.ts'
+import type { ConversationState, Turn } from './state.ts'
+import { turnFromRow } from './state.ts'
+
+const now = 1_000_000
+
+function turn(n: number, over: Partial<Turn> = {}): Turn {
+  const row = turnFromRow({
+    turnId: `turn-${n}`, conversationId: 1, userId: 'ann', clientMessageId: `c${n}`, userMessageId: n * 10, parentId: null, replyMessageId: n * 10 + 1,
+    state: 'queued', attempt: 1, run: 0, bridge: null, barrenGrants: 0, lane: 'standard', model: null, params: {}, acceptedAt: now - 100, startedAt: null, deadlineAt: now + 60_000,
+  })
+  return { ...row, ...over }
+}
+
+const running: Partial<Turn> = { state: 'running', run: 1, bridge: 'b1', model: 'm', text: 'Hello', ids: { count: 1, last: new Uint8Array([1, 0, 0, 0]), before: { count: 0, last: null, before: null } }, heardAt: now, startedAt: now - 50, firstTextAt: now - 40 }
+const base: ConversationState = { conversationId: 1, userId: 'ann', title: 'T', model: null, system: null, leaf: null, turns: [], step: null }
+
+const accept = (over: Partial<Extract<ConversationEvent, { type: 'accept' }>> = {}): ConversationEvent => ({
+  type: 'accept', key: 1, now, turnId: 'turn-9', clientMessageId: 'c9', commandHash: new Uint8Array(32), interrupts: false,
+  user: { type: 'new', content: 'hi', parentId: undefined }, lane: 'standard', model: null, params: {}, deadlineAt: now + 60_000, ...over,
+})
+const finishRequest = { v: 1, turn_id: 'turn-1', conversation_id: 1, bridge: 'b1', run: 1, offset: 5, text: ' world', outcome: { type: 'finished' as const, reason: 'stop' as const }, usage: null, model: 'm', cached: false, cost_usd: null }
+
+const phases = {
+  idle: base,
+  queued: { ...base, leaf: 11, turns: [turn(1)] },
+  running: { ...base, leaf: 11, turns: [turn(1, running)] },
+  silent: { ...base, leaf: 11, turns: [turn(1, { ...running, heardAt: now - 3_000 })] },
+  resuming: { ...base, leaf: 11, turns: [turn(1, { state: 'resuming', run: 1, bridge: 'b1' })] },
+  followed: { ...base, leaf: 21, turns: [turn(1, running), turn(2, { state: 'waiting' })] },
+  accepting: reduce(base, accept()).state,
+  beginning: reduce({ ...base, leaf: 11, turns: [turn(1)] }, begin()).state,
+  ending: reduce({ ...base, leaf: 11, turns: [turn(1, running)] }, { type: 'stop', key: 7, now, turnId: 'turn-1' }).state,
+  aborting: reduce({ ...base, leaf: 11, turns: [turn(1, { state: 'resuming', run: 1, bridge: 'b1' })] }, { type: 'stop', key: 7, now, turnId: 'turn-1' }).state,
+} satisfies Record<string, ConversationState>
+
+function begin(over: Partial<Extract<ConversationEvent, { type: 'begin' }>> = {}): ConversationEvent {
+  return { type: 'begin', key: 2, now, turnId: 'turn-1', bridge: 'b2', defaultModel: 'm', fresh: false, ...over }
+}
+
+const events = {
+  send: accept(),
+  edit: accept({ interrupts: true, user: { type: 'new', content: 'better', parentId: null } }),
+  begin: begin(),
+  beginFresh: begin({ bridge: 'b1', fresh: true }),
+  delta: { type: 'delta', now, bridge: 'b1', turnId: 'turn-1', run: 1, offset: 5, text: ', you', idOffset: 1, ids: new Uint8Array([2, 0, 0, 0]) },
+  gap: { type: 'delta', now, bridge: 'b1', turnId: 'turn-1', run: 1, offset: 50, text: 'x', idOffset: 9, ids: new Uint8Array(4) },
+  stray: { type: 'delta', now, bridge: 'b0', turnId: 'turn-1', run: 9, offset: 0, text: 'x', idOffset: 0, ids: new Uint8Array(4) },
+  finish: { type: 'finish', key: 3, now, request: finishRequest },
+  finishStray: { type: 'finish', key: 3, now, request: { ...finishRequest, run: 9 } },
+  stop: { type: 'stop', key: 4, now, turnId: 'turn-1' },
+  expire: { type: 'expire', now: now + 60_000, turnId: 'turn-1' },
+  expireEarly: { type: 'expire', now, turnId: 'turn-1' },
+  cut: { type: 'cut', turnId: 'turn-1' },
+  attached: { type: 'attached', now, turnId: 'turn-1', run: 1, offset: 0, idOffset: 0, answer: { text: 'Hello there', ids: new Uint8Array(8) } },
+  attachLost: { type: 'attached', now, turnId: 'turn-1', run: 1, offset: 0, idOffset: 0, answer: null },
+  committed: { type: 'written', now, result: { status: 'committed', accepted: { userMessageId: 90, replyMessageId: 91 } } },
+  stale: { type: 'written', now, result: { status: 'stale' } },
+  conflict: { type: 'written', now, result: { status: 'conflict' } },
+  unwritten: { type: 'unwritten' },
+  aborted: { type: 'aborted', now, text: 'Hello the' },
+  abortSilence: { type: 'aborted', now, text: null },
+} satisfies Record<string, ConversationEvent>
+
+function brief(effect: Effect): string {
+  switch (effect.type) {
+    case 'write':
+      return `write:${[...(effect.write.ends ?? []).map((end) => `end(${end.end.type === 'finished' ? end.end.reason : end.end.error.code},a${end.attempt},"${end.content}")`), ...(effect.write.accept ? [`accept(${effect.write.accept.state})`] : []), ...(effect.write.begin ? [`begin(r${effect.write.begin.run},a${effect.write.begin.attempt})`] : []), ...(effect.write.promote ? ['promote'] : [])].join('+')}`
+    case 'answer':
+      return effect.answer.type === 'error' ? `answer:${effect.answer.code}` : `answer:${effect.answer.type}`
+    case 'emit':
+      return effect.event.type
+    case 'show':
+      return `show:"${effect.text}"`
+    case 'attach':
+      return `attach@${effect.offset}`
+    default:
+      return effect.type
+  }
+}
+
+type Table = Record<keyof typeof phases, Record<keyof typeof events, string>>
+
+const nothing = { gap: '', attached: '', attachLost: '', committed: '', stale: '', conflict: '', unwritten: '', aborted: '', abortSilence: '', cut: '', expireEarly: '' }
+const stray = 'abort'
+const early = { send: 'answer:busy', edit: 'answer:busy', begin: 'answer:busy', beginFresh: 'answer:busy', finish: 'answer:busy', finishStray: 'answer:busy', stop: 'answer:busy', expire: '' }
+
+const table: Table = {
+  idle: { ...nothing, send: 'write:accept(queued)', edit: 'write:accept(queued)', begin: 'answer:gone', beginFresh: 'answer:gone', delta: stray, gap: stray, stray, finish: 'answer:ask_store', finishStray: 'answer:ask_store', stop: 'answer:ask_store', expire: '' },
+  queued: { ...nothing, send: 'write:accept(waiting)', edit: 'write:end(stopped,a1,"")+accept(queued)', begin: 'write:begin(r1,a1)', beginFresh: 'write:begin(r1,a1)', delta: stray, gap: stray, stray, finish: 'answer:abort', finishStray: 'answer:abort', stop: 'write:end(stopped,a1,"")', expire: 'write:end(deadline_exceeded,a1,"")' },
+  running: { ...nothing, send: 'write:accept(waiting)', edit: 'write:end(stopped,a1,"Hello")+accept(queued)', begin: 'answer:busy', beginFresh: 'write:begin(r2,a2)', delta: 'show:", you"', gap: 'attach@5', stray, finish: 'show:" world" write:end(stop,a1,"Hello world")', finishStray: 'answer:abort', stop: 'write:end(stopped,a1,"Hello")', expire: 'write:end(deadline_exceeded,a1,"Hello")', attached: 'show:" there"' },
+  silent: { ...nothing, send: 'write:accept(waiting)', edit: 'write:end(stopped,a1,"Hello")+accept(queued)', begin: 'write:begin(r2,a1)', beginFresh: 'write:begin(r2,a2)', delta: 'show:", you"', gap: 'attach@5', stray, finish: 'show:" world" write:end(stop,a1,"Hello world")', finishStray: 'answer:abort', stop: 'write:end(stopped,a1,"Hello")', expire: 'write:end(deadline_exceeded,a1,"Hello")', attached: 'show:" there"' },
+  resuming: { ...nothing, send: 'write:accept(waiting)', edit: 'askAbort', begin: 'write:begin(r2,a2)', beginFresh: 'write:begin(r2,a2)', delta: '', gap: '', stray, finish: 'answer:gap', finishStray: 'answer:abort', stop: 'askAbort', expire: 'askAbort', attached: 'show:"Hello there"' },
+  followed: { ...nothing, send: 'write:accept(waiting)', edit: 'write:end(stopped,a1,"Hello")+accept(queued)', begin: 'answer:busy', beginFresh: 'write:begin(r2,a2)', delta: 'show:", you"', gap: 'attach@5', stray, finish: 'show:" world" write:end(stop,a1,"Hello world")+promote', finishStray: 'answer:abort', stop: 'write:end(stopped,a1,"Hello")+promote', expire: 'write:end(deadline_exceeded,a1,"Hello")+promote', attached: 'show:" there"' },
+  accepting: { ...nothing, ...early, delta: stray, gap: stray, stray, committed: 'answer:accepted message.added turn.queued publish', stale: 'answer:moved drop', conflict: 'answer:idempotency_conflict', unwritten: 'answer:unavailable' },
+  beginning: { ...nothing, ...early, delta: stray, gap: stray, stray, committed: 'turn.started answer:granted', stale: 'answer:busy drop', conflict: 'answer:busy', unwritten: 'answer:busy' },
+  ending: { ...nothing, ...early, delta: '', gap: '', stray, committed: 'turn.finished abort answer:stopped', stale: 'answer:moved drop', conflict: 'answer:idempotency_conflict', unwritten: 'answer:unavailable' },
+  aborting: { ...nothing, ...early, delta: '', gap: '', stray, attached: 'show:"Hello there"', aborted: 'show:"Hello the" write:end(stopped,a1,"Hello the")', abortSilence: 'write:end(stopped,a2,"")' },
+}
+
+t.test('every event in every phase has the effects that the table names', async (t) => {
+  for (const [phase, row] of Object.entries(table) as [keyof typeof phases, Table[keyof Table]][]) {
+    for (const [name, expected] of Object.entries(row) as [keyof typeof events, string][]) {
+      t.equal(reduce(phases[phase], events[name]).effects.map(brief).join(' '), expected, `${phase} × ${name}`)
+    }
+  }
+})
+
+t.test('a fifth waiting turn is refused, and a repeated command is not', async (t) => {
+  const full: ConversationState = { ...base, leaf: 51, turns: [turn(1, running), ...[2, 3, 4, 5].map((n) => turn(n, { state: 'waiting' }))] }
+  t.equal(reduce(full, accept()).effects.map(brief).join(), 'answer:busy')
+  t.equal(reduce(full, accept({ clientMessageId: 'c5' })).effects.map(brief).join(), 'write:accept(waiting)')
+})
+
+t.test('an edit leaves waiting turns waiting, and goes first', async (t) => {
+  const edited = reduce(phases.followed, events.edit)
+  const { state } = reduce(edited.state, events.committed)
+  t.same(state.turns.map((each) => [each.turnId, each.state]), [['turn-9', 'queued'], ['turn-2', 'waiting']])
+  t.equal(state.leaf, 91)
+})
+
+t.test('the end of a turn queues the one that waited longest', async (t) => {
+  const finished = reduce(phases.followed, events.finish)
+  const { state, effects } = reduce(finished.state, { type: 'written', now, result: { status: 'committed' } })
+  t.same(state.turns.map((each) => [each.turnId, each.state]), [['turn-2', 'queued']])
+  t.equal(effects.map(brief).join(' '), 'turn.finished answer:confirmed turn.queued publish')
+})
+
+t.test('a turn whose grants bring no text fails after the fifth', async (t) => {
+  let state: ConversationState = phases.queued
+  let effects: readonly Effect[] = []
+  const committed: WriteResult = { status: 'committed' }
+  for (let grants = 0; grants < 6; grants += 1) {
+    const asked = reduce(state, { ...begin(), now: now + grants * 3_000 } as ConversationEvent)
+    effects = asked.effects
+    const done = reduce(asked.state, { type: 'written', now: now + grants * 3_000, result: committed })
+    state = done.state
+    effects = [...effects, ...done.effects]
+  }
+  t.equal(effects.map(brief).join(' '), 'write:end(engine_unavailable,a1,"") turn.failed abort answer:gone')
+  t.same(state.turns, [])
+})
+
+t.test('text that came while a stop was written is not taken', async (t) => {
+  const cut = reduce(phases.running, events.cut).state
+  t.same(reduce(cut, events.delta).effects, [])
+  t.equal(reduce(cut, events.stop).effects.map(brief).join(), 'write:end(stopped,a1,"Hello")')
+  t.equal(reduce(cut, events.finish).effects.map(brief).join(' '), 'show:" world" write:end(stop,a1,"Hello world")', 'a finish that was first is kept')
+})
+
+t.test('what overlaps is left out, in text and in ids', async (t) => {
+  const overlap: ConversationEvent = { type: 'delta', now, bridge: 'b1', turnId: 'turn-1', run: 1, offset: 2, text: 'llo!', idOffset: 0, ids: new Uint8Array([1, 0, 0, 0, 3, 0, 0, 0]) }
+  const { state } = reduce(phases.running, overlap)
+  t.equal(state.turns[0]?.text, 'Hello!')
+  t.equal(state.turns[0]?.ids.count, 2)
+  t.same(reduce(state, overlap).effects, [], 'again')
+})
+
+t.test('a grant after silence goes on from the text that was shown, old deltas included', async (t) => {
+  const asked = reduce(phases.silent, events.begin)
+  const late = reduce(asked.state, events.delta)
+  const { state, effects } = reduce(late.state, events.committed)
+  t.equal(effects.map(brief).join(' '), 'answer:granted')
+  t.match(state.turns[0], { run: 2, attempt: 1, text: 'Hello, you', textAtGrant: 10 })
+})
+
+t.test('text without token ids is begun anew', async (t) => {
+  const bare: ConversationState = { ...base, turns: [turn(1, { ...running, ids: { count: 0, last: null, before: null }, heardAt: 0 })] }
+  t.equal(reduce(bare, events.begin).effects.map(brief).join(), 'write:begin(r2,a2)')
+})
