@@ -1,0 +1,174 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { decodeServerMessage } from '../../protocol/websocket/client-codec.ts'
+import type { ServerEvent } from '../../protocol/websocket/messages.ts'
+import type { Subprotocol } from '../../protocol/websocket/subprotocols.ts'
+import type { ClientConnection } from '../conversation-service.ts'
+import { Feed } from './feed.ts'
+import { Flusher } from './flusher.ts'
+
+/** A client that shows what it is sent, over a connection that can be blocked. */
+class Reader implements ClientConnection {
+  readonly subprotocol: Subprotocol
+  writable = true
+  /** Blocks after each frame, as a full socket buffer does. */
+  slow = false
+  behind = false
+  frames = 0
+  readonly shown = new Map<string, { attempt: number; text: string; ended: boolean }>()
+
+  constructor(subprotocol: Subprotocol) {
+    this.subprotocol = subprotocol
+  }
+
+  send(frame: string | Uint8Array): void {
+    if (!this.writable) throw new Error('sent while not writable')
+    this.frames += 1
+    if (this.slow) this.writable = false
+    this.apply(decodeServerMessage(this.subprotocol, frame) as ServerEvent)
+  }
+
+  fellBehind(): void {
+    this.behind = true
+  }
+
+  apply(event: ServerEvent): void {
+    if (event.type === 'turn.started') this.shown.set(event.turn_id, { attempt: event.attempt, text: '', ended: false })
+    if (event.type === 'turn.delta') {
+      const turn = this.shown.get(event.turn_id) ?? { attempt: event.attempt, text: '', ended: false }
+      if (turn.attempt !== event.attempt) throw new Error(`attempt ${event.attempt} while ${turn.attempt} is shown`)
+      if (turn.ended) throw new Error('text after the end')
+      if (turn.text.length !== event.offset) throw new Error(`gap or overlap: ${turn.text.length} held, ${event.offset} came`)
+      turn.text += event.text
+      if (turn.text.length !== event.end) throw new Error('end is not where the text ends')
+      this.shown.set(event.turn_id, turn)
+    }
+    if (event.type === 'turn.finished') {
+      const turn = this.shown.get(event.turn_id) ?? { attempt: event.attempt, text: '', ended: false }
+      if (turn.text.length !== event.end) throw new Error(`ended at ${event.end} with ${turn.text.length} shown`)
+      this.shown.set(event.turn_id, { ...turn, ended: true })
+    }
+  }
+}
+
+const turnIds = Array.from({ length: 40 }, (_, n) => `01900000-0000-7000-8000-${String(n).padStart(12, '0')}`)
+
+function started(turn_id: string, attempt: number): ServerEvent {
+  return { type: 'turn.started', conversation_id: 1, turn_id, user_message_id: 1, message_id: 2, attempt, model: 'm' }
+}
+
+function finished(turn_id: string, attempt: number, end: number): ServerEvent {
+  return { type: 'turn.finished', turn_id, attempt, message_id: 2, reason: 'stop', end, usage: null, timing: { queue_ms: 0, ttft_ms: null, total_ms: 0 }, model: 'm', cached: false, cost_usd: null }
+}
+
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('text' as const), text: fc.string({ minLength: 1, maxLength: 8, unit: 'binary' }) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('flush' as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('end' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('anew' as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('join' as const), slow: fc.boolean(), msgpack: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('drain' as const), reader: fc.nat() }) },
+)
+
+t.test('every reader, however slow and whenever it came, shows each turn in full and in order', async () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const feed = new Feed(1, { markDirty: () => undefined })
+      const readers: { reader: Reader; subscription: ReturnType<Feed['subscribe']>; from: number }[] = []
+      const replies: { text: string; attempt: number }[] = [{ text: '', attempt: 1 }]
+      const join = (slow: boolean, subprotocol: Subprotocol): void => {
+        const reader = new Reader(subprotocol)
+        reader.slow = slow
+        const current = replies.length - 1
+        const { text, attempt } = replies[current] as { text: string; attempt: number }
+        // What `conversation.opened` told.
+        reader.shown.set(turnIds[current] as string, { attempt, text, ended: false })
+        const subscription = feed.subscribe(reader, { turnId: turnIds[current] as string, attempt, offset: text.length })
+        readers.push({ reader, subscription, from: current })
+        subscription.start()
+      }
+      feed.emit(started(turnIds[0] as string, 1))
+      join(false, 'chatterbot.v1.json')
+      for (const each of steps) {
+        const current = replies.length - 1
+        const reply = replies[current] as { text: string; attempt: number }
+        const turnId = turnIds[current] as string
+        if (each.do === 'text') {
+          const text = each.text.toWellFormed()
+          reply.text += text
+          feed.show(turnId, reply.attempt, text)
+        }
+        if (each.do === 'flush') feed.flush()
+        if (each.do === 'anew') {
+          reply.attempt += 1
+          reply.text = ''
+          feed.emit(started(turnId, reply.attempt))
+        }
+        if (each.do === 'end' && current < turnIds.length - 1) {
+          feed.emit(finished(turnId, reply.attempt, reply.text.length))
+          replies.push({ text: '', attempt: 1 })
+          feed.emit(started(turnIds[current + 1] as string, 1))
+        }
+        if (each.do === 'join') join(each.slow, each.msgpack ? 'chatterbot.v1.msgpack' : 'chatterbot.v1.json')
+        if (each.do === 'drain') {
+          const chosen = readers[each.reader % readers.length]
+          if (chosen) {
+            chosen.reader.writable = true
+            chosen.subscription.pump()
+          }
+        }
+      }
+      for (const { reader, subscription, from } of readers) {
+        while (!reader.behind) {
+          reader.writable = true
+          const before = reader.frames
+          subscription.pump()
+          if (reader.frames === before) break
+        }
+        if (reader.behind) throw new Error('fell behind')
+        for (let n = from; n < replies.length; n += 1) {
+          const reply = replies[n] as { text: string; attempt: number }
+          const shown = reader.shown.get(turnIds[n] as string)
+          if (reply.text !== (shown?.text ?? '')) throw new Error(`reader shows ${JSON.stringify(shown?.text)} of ${JSON.stringify(reply.text)}`)
+        }
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
+
+t.test('a reader that stays behind more events than are kept is given up, and the others are not', async (t) => {
+  const feed = new Feed(1, { markDirty: () => undefined })
+  const slow = new Reader('chatterbot.v1.json')
+  const fast = new Reader('chatterbot.v1.json')
+  for (const reader of [slow, fast]) feed.subscribe(reader, null).start()
+  slow.writable = false
+  for (let n = 0; n < 1_000; n += 1) {
+    feed.emit({ type: 'conversation.updated', conversation_id: 1, title: `t${n}`, updated_at: '2026-01-01T00:00:00.000Z' })
+    feed.flush()
+  }
+  slow.writable = true
+  feed.flush()
+  t.ok(slow.behind)
+  t.equal(slow.frames, 0)
+  t.notOk(fast.behind)
+  t.equal(fast.frames, 1_000)
+  t.equal(feed.subscriberCount, 1)
+})
+
+t.test('the first text goes at once, the rest in step, one frame for all that came', async (t) => {
+  const flusher = new Flusher(() => performance.now())
+  const feed = new Feed(1, flusher)
+  const reader = new Reader('chatterbot.v1.json')
+  const turnId = turnIds[0] as string
+  feed.subscribe(reader, null).start()
+  feed.emit(started(turnId, 1))
+  feed.show(turnId, 1, 'a')
+  await new Promise(setImmediate)
+  t.equal(reader.shown.get(turnId)?.text, 'a')
+  for (const text of 'bcdef') feed.show(turnId, 1, text)
+  t.equal(reader.shown.get(turnId)?.text, 'a', 'not yet')
+  flusher.close()
+  t.equal(reader.shown.get(turnId)?.text, 'abcdef')
+  t.equal(reader.frames, 3, 'started, the first text, the rest')
+})
