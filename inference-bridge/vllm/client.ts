@@ -1,0 +1,170 @@
+/**
+ * One engine that speaks OpenAI's HTTP dialect: vLLM, or with fewer abilities (no token ids, no `/tokenize`) llama.cpp's
+ * server and Ollama. Only fields named here are sent, as vLLM takes unknown ones without a word.
+ */
+import { Pool, type Dispatcher } from 'undici'
+import { EngineStream, type StreamDeadlines } from './engine-stream.ts'
+import { EngineFailure, failureOf } from './failure.ts'
+import { asCount, asObject, asString, asTokenIds, parseErrorBody, parseObject, type JsonObject } from './json.ts'
+import type { StreamChunk } from './stream-chunk.ts'
+
+export interface EngineEndpoint {
+  /** Base of the API, without `/v1`. */
+  readonly url: string
+  readonly apiKey?: string
+}
+
+export interface ServedModel {
+  readonly id: string
+  /** Null where the engine does not say; for a LoRA adapter its parent's. */
+  readonly maxModelLength: number | null
+}
+
+export interface ChatMessage {
+  readonly role: 'system' | 'user' | 'assistant'
+  readonly content: string
+}
+
+/** All of them are always sent: what is not comes from the model's generation_config.json. */
+export interface Sampling {
+  readonly maxTokens: number
+  readonly temperature: number
+  readonly topP: number
+  readonly seed: number | null
+}
+
+export type OnChunk = (chunk: StreamChunk) => void
+
+/** uvicorn, in front of vLLM, closes idle connections after 5 s. */
+const keepAliveMs = 4000
+const connectTimeoutMs = 3000
+/** `/tokenize` answers with all ids of a prompt. */
+const maxJsonBytes = 8 * 1024 * 1024
+const maxServedModels = 256
+
+export class EngineClient {
+  readonly #pool: Pool
+  readonly #basePath: string
+  readonly #headers: Readonly<Record<string, string>>
+  readonly #jsonTimeoutMs: number
+  readonly #deadlines: StreamDeadlines
+
+  constructor(endpoint: EngineEndpoint, timing: StreamDeadlines & { readonly jsonTimeoutMs: number }) {
+    const url = new URL(endpoint.url)
+    this.#basePath = url.pathname.replace(/\/+$/, '')
+    this.#headers = {
+      'content-type': 'application/json',
+      ...(endpoint.apiKey === undefined ? {} : { authorization: `Bearer ${endpoint.apiKey}` }),
+    }
+    this.#jsonTimeoutMs = timing.jsonTimeoutMs
+    this.#deadlines = timing
+    // Deadlines are kept by EngineStream and by the signals of JSON calls; the number of connections by who calls.
+    this.#pool = new Pool(url.origin, { pipelining: 1, keepAliveTimeout: keepAliveMs, headersTimeout: 0, bodyTimeout: 0, connect: { timeout: connectTimeoutMs } })
+  }
+
+  /** Throws EngineFailure, as all of these do. */
+  async models(signal?: AbortSignal): Promise<readonly ServedModel[]> {
+    const answer = await this.#json('GET', '/v1/models', null, signal)
+    const data = answer['data']
+    const entries = (Array.isArray(data) ? data : []).slice(0, maxServedModels).map(asObject).filter((entry) => entry !== null)
+    const lengths = new Map(entries.map((entry) => [asString(entry['id']), asCount(entry['max_model_len'])]))
+    return entries.flatMap((entry) => {
+      const id = asString(entry['id'])
+      if (id === null || id === '') return []
+      return [{ id, maxModelLength: lengths.get(id) ?? lengths.get(asString(entry['parent'])) ?? null }]
+    })
+  }
+
+  /** Ids of the prompt that these messages make, the header of the reply included. Null where the engine cannot tell. */
+  async tokenizeChat(model: string, messages: readonly ChatMessage[], signal?: AbortSignal): Promise<readonly number[] | null> {
+    return this.#tokenize({ model, messages, add_generation_prompt: true }, signal)
+  }
+
+  /** Ids of a text by itself. Null where the engine cannot tell. */
+  async tokenizeText(model: string, text: string, signal?: AbortSignal): Promise<readonly number[] | null> {
+    return this.#tokenize({ model, prompt: text, add_special_tokens: false }, signal)
+  }
+
+  /** Text of these ids by themselves; what is no whole character reads as U+FFFD. Null where the engine cannot tell. */
+  async detokenize(model: string, ids: readonly number[], signal?: AbortSignal): Promise<string | null> {
+    const answer = await this.#optional('/detokenize', { model, tokens: ids }, signal)
+    return answer === null ? null : asString(answer['prompt'])
+  }
+
+  /** The answer to these messages. */
+  streamChat(model: string, messages: readonly ChatMessage[], sampling: Sampling, onChunk: OnChunk): EngineStream {
+    return this.#stream('/v1/chat/completions', { model, messages, ...samplingFields(sampling) }, onChunk)
+  }
+
+  /** What goes on from exactly these ids. */
+  streamContinuation(model: string, promptIds: readonly number[], sampling: Sampling, onChunk: OnChunk): EngineStream {
+    return this.#stream('/v1/completions', { model, prompt: promptIds, add_special_tokens: false, ...samplingFields(sampling) }, onChunk)
+  }
+
+  /** Closes every connection, and so aborts every request. */
+  async close(): Promise<void> {
+    await this.#pool.destroy()
+  }
+
+  #stream(path: string, body: object, onChunk: OnChunk): EngineStream {
+    const stream = new EngineStream(onChunk, this.#deadlines)
+    this.#pool.dispatch(this.#request('POST', path, { ...body, stream: true, stream_options: { include_usage: true }, return_token_ids: true }), stream)
+    return stream
+  }
+
+  async #tokenize(body: object, signal: AbortSignal | undefined): Promise<readonly number[] | null> {
+    const answer = await this.#optional('/tokenize', body, signal)
+    // llama.cpp has this path too, but tokenizes `content` only: it answers with no `count`.
+    return answer === null || asCount(answer['count']) === null ? null : asTokenIds(answer['tokens'])
+  }
+
+  /** Null where the engine has no such path. */
+  async #optional(path: string, body: object, signal: AbortSignal | undefined): Promise<JsonObject | null> {
+    try {
+      return await this.#json('POST', path, body, signal)
+    } catch (error) {
+      if (error instanceof EngineFailure && (error.status === 404 || error.status === 405 || error.status === 501)) return null
+      throw error
+    }
+  }
+
+  #request(method: 'GET' | 'POST', path: string, body: object | null): Dispatcher.DispatchOptions {
+    return { method, path: this.#basePath + path, headers: this.#headers, body: body === null ? null : JSON.stringify(body) }
+  }
+
+  async #json(method: 'GET' | 'POST', path: string, body: object | null, signal: AbortSignal | undefined): Promise<JsonObject> {
+    const controller = new AbortController()
+    const abort = (): void => controller.abort()
+    const timer = setTimeout(abort, this.#jsonTimeoutMs)
+    signal?.addEventListener('abort', abort, { once: true })
+    try {
+      if (signal?.aborted) abort()
+      const response = await this.#pool.request({ ...this.#request(method, path, body), signal: controller.signal })
+      const text = await readText(response.body)
+      if (response.statusCode !== 200) throw failureOf(response.statusCode, parseErrorBody(text))
+      return parseObject(text)
+    } catch (cause) {
+      if (cause instanceof EngineFailure) throw cause
+      throw new EngineFailure('unavailable', `${path}: ${cause instanceof Error ? cause.message : 'failed'}`, { cause })
+    } finally {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', abort)
+    }
+  }
+}
+
+function samplingFields({ maxTokens, temperature, topP, seed }: Sampling): object {
+  return { max_tokens: maxTokens, temperature, top_p: topP, ...(seed === null ? {} : { seed }) }
+}
+
+async function readText(body: AsyncIterable<unknown>): Promise<string> {
+  const pieces: Buffer[] = []
+  let bytes = 0
+  for await (const piece of body) {
+    const buffer = piece as Buffer
+    bytes += buffer.length
+    if (bytes > maxJsonBytes) throw new EngineFailure('malformed', `an answer of more than ${maxJsonBytes} bytes`)
+    pieces.push(buffer)
+  }
+  return Buffer.concat(pieces).toString()
+}
