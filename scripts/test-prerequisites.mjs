@@ -1,0 +1,85 @@
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { commandOf, lastLines, root, runCommand } from './run-command.mjs'
+import { SetupError, step } from './steps.mjs'
+
+/**
+ * The programs that tests run against, besides Node. Each has
+ * - `find`: the name of the function in tests/harness/programs.ts that looks for it,
+ * - `debian`, `ubuntu`: the packages that apt-get installs there, where the distribution has a fitting one,
+ * - `install`: what fetches it elsewhere without anyone's leave,
+ * - `advice`: what a person does where neither serves.
+ */
+const prerequisites = [
+  {
+    name: 'PostgreSQL 15 or later',
+    find: 'findPostgres',
+    debian: ['postgresql'],
+    ubuntu: ['postgresql'],
+    advice: {
+      linux: 'sudo apt-get install postgresql (or your distribution\'s way; if that gives a version before 15: https://www.postgresql.org/download/linux/)',
+      darwin: 'brew install postgresql@17',
+      win32: 'winget install PostgreSQL.PostgreSQL.17'
+    }
+  },
+  {
+    name: 'Chromium',
+    find: 'findChromium',
+    // Ubuntu's package is a snap, which containers cannot run.
+    debian: ['chromium', 'fonts-liberation'],
+    install: () => runCommand(process.execPath, [commandOf('playwright-core'), 'install', 'chromium']),
+    advice: {
+      linux: 'npx playwright-core install --with-deps chromium, or set CHROME_PATH to a Chrome or Chromium',
+      darwin: 'npx playwright-core install chromium, or set CHROME_PATH to a Chrome or Chromium',
+      win32: 'npx playwright-core install chromium, or set CHROME_PATH to a Chrome or Chromium'
+    }
+  }
+]
+
+/** Installs what is missing where that is possible unasked, and otherwise says how to. Needs a current dist/. */
+export async function installTestPrerequisites() {
+  const programs = await import(pathToFileURL(path.join(root, 'dist', 'tests', 'harness', 'programs.js')).href)
+  const missing = () => prerequisites.filter(({ find }) => programs[find]() === undefined)
+
+  const packages = missing().flatMap((prerequisite) => prerequisite[distribution()] ?? [])
+  const privileged = packages.length > 0 ? await privilege() : undefined
+  if (privileged) await step(`Installing ${packages.join(', ')}`, (progress) => aptInstall(privileged, packages, progress))
+
+  for (const { name, install } of missing().filter((prerequisite) => prerequisite.install)) {
+    await step(`Fetching ${name}`, install)
+  }
+
+  const absent = missing()
+  if (absent.length === 0) return
+  const platform = absent[0].advice[process.platform] ? process.platform : 'linux'
+  const advice = absent.map((prerequisite) => `  ${prerequisite.advice[platform]}`).join('\n')
+  throw new SetupError(`The tests need ${absent.map(({ name }) => name).join(' and ')} on this machine.`, `install what is missing, then run \`npm test\` again:\n${advice}`)
+}
+
+/** 'debian', 'ubuntu' or '' for every other system. */
+function distribution() {
+  if (process.platform !== 'linux' || !existsSync('/etc/os-release')) return ''
+  const [, id] = /^ID="?([a-z]+)/m.exec(readFileSync('/etc/os-release', 'utf8')) ?? []
+  return id === 'debian' || id === 'ubuntu' ? id : ''
+}
+
+/** What to put before a command that root must run; undefined when a person would have to be asked. */
+async function privilege() {
+  if (process.getuid() === 0) return []
+  if (!process.env.CI) return undefined
+  const sudo = await runCommand('sudo', ['-n', 'true']).catch(() => ({ code: 1 }))
+  return sudo.code === 0 ? ['sudo', '-n'] : undefined
+}
+
+async function aptInstall(privileged, packages, progress) {
+  const apt = async (...args) => {
+    const [command, ...rest] = [...privileged, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args]
+    const { code, output } = await runCommand(command, rest)
+    if (code !== 0) throw new SetupError(`apt-get ${args[0]} failed:\n${lastLines(output, 15)}`, `mend what apt-get names above, or install by hand: apt-get install ${packages.join(' ')}`)
+  }
+  progress('reading package lists')
+  await apt('update')
+  progress('installing')
+  await apt('install', '-y', '--no-install-recommends', ...packages)
+}

@@ -1,0 +1,27 @@
+// `npm test`: everything from a fresh clone to a verdict; `npm test -- <file or folder>` runs a part.
+// The last line is always `N passed, N failed`.
+import { buildAll } from './build-all.mjs'
+import { checkAll } from './check-all.mjs'
+import { install } from './install.mjs'
+import { requireNode } from './node-version.mjs'
+import { reportFailure } from './steps.mjs'
+
+requireNode()
+let count = { passed: 0, failed: 1, skipped: 0 }
+try {
+  await install()
+  await buildAll()
+  // Loaded only now: they need what was just installed and built.
+  const { installTestPrerequisites } = await import('./test-prerequisites.mjs')
+  const { runTests } = await import('./run-tests.mjs')
+  await installTestPrerequisites()
+  const wanted = process.argv.slice(2)
+  const faults = wanted.length === 0 ? await checkAll() : 0
+  count = await runTests(wanted)
+  count.failed += faults
+} catch (error) {
+  reportFailure(error)
+}
+if (count.failed > 0) process.exitCode = 1
+if (count.skipped > 0) console.log(`${count.skipped} skipped`)
+console.log(`${count.passed} passed, ${count.failed} failed`)
