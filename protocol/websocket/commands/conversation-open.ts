@@ -1,12 +1,12 @@
 import Type, { type Static } from 'typebox'
-import { Attempt, ConversationId, Count, EchoedRef, Message, MessageId, ModelName, Offset, Ref, Title, TurnId, TurnState } from '../fields.ts'
+import { Attempt, ConversationId, EchoedRef, Message, MessageId, ModelName, Offset, Ref, Title, TurnId, TurnState } from '../fields.ts'
 
 /** How far a client has got: the newest message it holds, and its oldest unfinished turn with what it shows of it. */
 export const Cursor = Type.Object({
-  message_id: Type.Optional(MessageId),
+  message_id: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'The newest message held' })),
   turn_id: Type.Optional(TurnId),
   attempt: Type.Optional(Attempt),
-  offset: Type.Optional(Offset),
+  offset: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'The end of its text held' })),
 })
 export type Cursor = Static<typeof Cursor>
 
@@ -26,10 +26,10 @@ export const TurnSnapshot = Type.Object({
   attempt: Attempt,
   offset: Offset,
   end: Offset,
-  text: Type.String(),
+  text: Type.String({ description: 'The reply from offset to end' }),
   state: TurnState,
   model: Type.Optional(ModelName),
-  position: Type.Optional(Count),
+  position: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Turns ahead, where that is known' })),
 })
 export type TurnSnapshot = Static<typeof TurnSnapshot>
 
@@ -42,6 +42,6 @@ export const ConversationOpened = Type.Object({
   active_leaf: Type.Union([MessageId, Type.Null()], { description: 'The newest message; its reply may be under way' }),
   has_more: Type.Boolean({ description: 'Older messages than these exist that the cursor does not cover' }),
   reset: Type.Boolean({ description: 'The cursor was unknown or too old: drop your copy' }),
-  turns: Type.Array(TurnSnapshot),
+  turns: Type.Array(TurnSnapshot, { description: 'Unfinished turns, in the order in which they were accepted' }),
 })
 export type ConversationOpened = Static<typeof ConversationOpened>

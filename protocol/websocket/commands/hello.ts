@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { Count, EchoedRef, Load, Ref, Timestamp } from '../fields.ts'
+import { EchoedRef, Load, Ref, Timestamp } from '../fields.ts'
 
 export const Hello = Type.Object({
   type: Type.Literal('hello'),
@@ -10,23 +10,25 @@ export const Hello = Type.Object({
 })
 export type Hello = Static<typeof Hello>
 
+const limit = (description: string) => Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description })
+
 /** Limits that hold on this connection. */
 export const ConnectionLimits = Type.Object({
-  frame_bytes: Count,
-  text_bytes: Count,
-  frames_per_second: Count,
-  unanswered_commands: Count,
-  open_conversations: Count,
-  waiting_turns: Count,
+  frame_bytes: limit('Bytes of a frame'),
+  text_bytes: limit('Bytes of the text of a message, in UTF-8'),
+  frames_per_second: limit('Commands a second, on average'),
+  unanswered_commands: limit('Commands on their way at a time'),
+  open_conversations: limit('Conversations open at a time'),
+  waiting_turns: limit('Turns of a conversation that wait behind the running one'),
 })
 export type ConnectionLimits = Static<typeof ConnectionLimits>
 
 export const Welcome = Type.Object({
   type: Type.Literal('welcome'),
   ref: EchoedRef,
-  session_id: Type.String(),
-  user_id: Type.String(),
-  node_id: Type.String(),
+  session_id: Type.String({ description: 'Of this connection, for support' }),
+  user_id: Type.String({ description: 'Whom the server takes the client for' }),
+  node_id: Type.String({ description: 'The server that answers' }),
   expires_at: Type.Optional(Timestamp),
   limits: ConnectionLimits,
   load: Load,

@@ -6,8 +6,8 @@ export const ErrorReply = Type.Object({
   type: Type.Literal('error'),
   ref: EchoedRef,
   code: Type.String({ description: 'One of the catalogue; see docs/errors.md' }),
-  message: Type.String(),
-  retryable: Type.Boolean(),
+  message: Type.String({ description: 'For people' }),
+  retryable: Type.Boolean({ description: 'Whether the same command may succeed later' }),
   retry_after_ms: Type.Optional(Milliseconds),
   pointer: Type.Optional(Type.String({ description: 'JSON pointer to the field at fault' })),
 })

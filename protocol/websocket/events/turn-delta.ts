@@ -7,7 +7,7 @@ export const TurnDelta = Type.Object({
   turn_id: TurnId,
   attempt: Attempt,
   offset: Offset,
-  end: Offset,
+  end: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Where the text ends: the next offset' }),
   text: Type.String(),
 })
 export type TurnDelta = Static<typeof TurnDelta>

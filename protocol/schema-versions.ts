@@ -1,0 +1,8 @@
+/**
+ * What the schemas were when the wire last changed on purpose; schema-versions.test.ts compares. A hash covers what is
+ * validated, not descriptions.
+ */
+export const schemaVersions = {
+  websocket: { version: 'chatterbot.v1', sha256: 'ca4e6c6f5f2ba66eb5ce096fef5d499ae982cd561dcf39d26adcbb2e861f66f3' },
+  bus: { version: 1, sha256: '977b3a5c72d498655d203a6a1f66bf35e25d664dd48c02876e153fbe589c54cd' },
+} as const
