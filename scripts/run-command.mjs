@@ -10,16 +10,18 @@ const maxKept = 64 * 1024
 /**
  * Runs a program to its end without standard input.
  * Resolves with { code, output }: the exit code (128 when a signal ended it) and the last 64 KiB of
- * its standard output and error. With `show: true` the output goes straight to ours and is not kept.
+ * its standard output and error.
  * Rejects when the program cannot be started.
  */
-export function runCommand(command, args, { cwd = root, env = process.env, show = false } = {}) {
+export function runCommand(command, args) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env, stdio: ['ignore', show ? 'inherit' : 'pipe', show ? 'inherit' : 'pipe'] })
+    // Some tools colour their output in CI, even into a pipe.
+    const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined }
+    const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     const keep = (chunk) => { output = (output + chunk).slice(-maxKept) }
-    child.stdout?.setEncoding('utf8').on('data', keep)
-    child.stderr?.setEncoding('utf8').on('data', keep)
+    child.stdout.setEncoding('utf8').on('data', keep)
+    child.stderr.setEncoding('utf8').on('data', keep)
     child.on('error', reject)
     child.on('close', (code) => resolve({ code: code ?? 128, output }))
   })

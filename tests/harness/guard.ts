@@ -27,7 +27,7 @@ export function guardProcess(child: ChildProcess): void {
 
 export interface TemporaryFolder {
   readonly path: string
-  remove(): void
+  readonly remove: () => void
 }
 
 /** A new folder that is removed when this test process ends, if not before. */

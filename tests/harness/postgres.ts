@@ -3,7 +3,7 @@ import path from 'node:path'
 import pg from 'pg'
 import { temporaryFolder } from './guard.ts'
 import { freePort } from './ports.ts'
-import { startProcess, type RunningProcess, type TestContext } from './processes.ts'
+import { runProgram, startProcess, type RunningProcess, type TestContext } from './processes.ts'
 import { findPostgres, type PostgresPrograms } from './programs.ts'
 
 /** Speed over surviving a power cut; a SIGKILL of the server still loses nothing. */
@@ -77,9 +77,8 @@ export class PostgresServer {
 
   async create(): Promise<void> {
     const args = ['--pgdata', this.#dataFolder, '--username', 'postgres', '--auth', 'trust', '--encoding', 'UTF8', '--locale', 'C', '--no-sync']
-    const initdb = await startProcess(undefined, { ...this.#asUser, command: this.#programs.initdb, args, ready: () => true })
-    const { code } = await initdb.exited
-    if (code !== 0) throw new Error(`initdb ended with code ${code}\n${initdb.output()}`)
+    const { code, output } = await runProgram({ ...this.#asUser, command: this.#programs.initdb, args })
+    if (code !== 0) throw new Error(`initdb ended with code ${code}\n${output}`)
     await this.#start()
   }
 

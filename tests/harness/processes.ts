@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { guardProcess } from './guard.ts'
 
@@ -9,7 +9,7 @@ export interface TestContext {
   teardown(handler: () => unknown): unknown
 }
 
-export interface ProcessOptions<Ready> {
+export interface ProgramOptions {
   readonly command: string
   readonly args?: readonly string[]
   /** Added to PATH, HOME and the temporary folder; nothing else of this process's environment is passed on. */
@@ -17,6 +17,9 @@ export interface ProcessOptions<Ready> {
   readonly cwd?: string
   readonly uid?: number
   readonly gid?: number
+}
+
+export interface ProcessOptions<Ready> extends ProgramOptions {
   /** Looks at each line of standard output and error; the first value that is not undefined means ready. */
   readonly ready: (line: string) => Ready | undefined
   /** Default 30 s. */
@@ -43,21 +46,15 @@ export interface RunningProcess<Ready> {
 
 /** Rejects, with what the program said, when it ends or the time is up before it is ready. It is dead then. */
 export async function startProcess<Ready>(t: TestContext | undefined, options: ProcessOptions<Ready>): Promise<RunningProcess<Ready>> {
-  const { command, args = [], ready, readyWithinMs = 30_000, env, cwd, uid, gid } = options
-  const child = spawn(command, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...inheritedEnvironment(), ...env },
-    windowsHide: true,
-    ...(cwd === undefined ? {} : { cwd }),
-    ...(uid === undefined ? {} : { uid }),
-    ...(gid === undefined ? {} : { gid })
+  const { command, ready, readyWithinMs = 30_000 } = options
+  let resolveReady: (value: Ready) => void
+  const found = new Promise<Ready>((resolve) => {
+    resolveReady = resolve
   })
-  guardProcess(child)
-  let output = ''
-  const exited = new Promise<Exit>((resolve) => {
-    child.once('close', (code, signal) => resolve({ code, signal }))
+  const { child, output, exited, failed } = spawnProgram(options, (line) => {
+    const value = ready(line)
+    if (value !== undefined) resolveReady(value)
   })
-
   const kill = async (): Promise<Exit> => {
     child.kill('SIGKILL')
     return exited
@@ -69,21 +66,55 @@ export async function startProcess<Ready>(t: TestContext | undefined, options: P
   }
   t?.teardown(() => stop())
 
-  const found = new Promise<Ready>((resolve, reject) => {
-    child.once('error', reject)
-    for (const stream of [child.stdout, child.stderr]) {
-      createInterface({ input: stream }).on('line', (line) => {
-        output = `${output}${line}\n`.slice(-maxOutput)
-        const value = ready(line)
-        if (value !== undefined) resolve(value)
-      })
-    }
+  const ended = exited.then(({ code, signal }) => {
+    throw new Error(`ended with ${signal ?? `code ${code}`} before it was ready`)
   })
-  const value = await within(found, exited, readyWithinMs).catch(async (error: Error) => {
+  const value = await within(readyWithinMs, [found, failed, ended]).catch(async (error: Error) => {
     await kill()
-    throw new Error(`${command} ${error.message}\n${output}`)
+    throw new Error(`${command} ${error.message}\n${output()}`)
   })
-  return { pid: child.pid as number, ready: value, exited, output: () => output, signal: (signal) => child.kill(signal), stop, kill }
+  return { pid: child.pid as number, ready: value, exited, output, signal: (signal) => child.kill(signal), stop, kill }
+}
+
+/** Runs a program to its end. Rejects when it cannot be started. */
+export async function runProgram(options: ProgramOptions): Promise<Exit & { readonly output: string }> {
+  const { output, exited, failed } = spawnProgram(options, () => {})
+  const exit = await Promise.race([exited, failed])
+  return { ...exit, output: output() }
+}
+
+interface SpawnedProgram {
+  readonly child: ChildProcess
+  readonly output: () => string
+  readonly exited: Promise<Exit>
+  /** Rejects when the program cannot be started, and never resolves. */
+  readonly failed: Promise<never>
+}
+
+function spawnProgram({ command, args = [], env, cwd, uid, gid }: ProgramOptions, onLine: (line: string) => void): SpawnedProgram {
+  const child = spawn(command, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...inheritedEnvironment(), ...env },
+    windowsHide: true,
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(gid === undefined ? {} : { gid })
+  })
+  guardProcess(child)
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => {
+      output = `${output}${line}\n`.slice(-maxOutput)
+      onLine(line)
+    })
+  }
+  const exited = new Promise<Exit>((resolve) => {
+    child.once('close', (code, signal) => resolve({ code, signal }))
+  })
+  const failed = new Promise<never>((_, reject) => {
+    child.once('error', reject)
+  })
+  return { child, output: () => output, exited, failed }
 }
 
 /** For `ready` of our own programs: the first line that is a JSON object with this field. */
@@ -99,16 +130,13 @@ export function jsonLineWith(field: string): (line: string) => Readonly<Record<s
   }
 }
 
-async function within<Ready>(found: Promise<Ready>, exited: Promise<Exit>, ms: number): Promise<Ready> {
+async function within<Value>(ms: number, outcomes: readonly Promise<Value>[]): Promise<Value> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`was not ready after ${ms} ms`)), ms)
   })
-  const ended = exited.then(({ code, signal }) => {
-    throw new Error(`ended with ${signal ?? `code ${code}`} before it was ready`)
-  })
   try {
-    return await Promise.race([found, ended, late])
+    return await Promise.race([...outcomes, late])
   } finally {
     clearTimeout(timer)
   }

@@ -1,9 +1,9 @@
-import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
 import { temporaryFolder } from '../harness/guard.ts'
+import { runProgram } from '../harness/processes.ts'
 import { repositoryRoot } from '../harness/repository.ts'
 
 /** A check that cannot fail is no check: each is shown what it is there to find. */
@@ -24,16 +24,12 @@ function project(t: Test, files: Record<string, string>): string {
   return folder.path
 }
 
-function run(folder: string, packageName: string, file: string, ...args: string[]): Promise<{ code: number; output: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [path.join(root, 'node_modules', packageName, file), ...args], { cwd: folder }, (error, stdout, stderr) =>
-      resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr })
-    )
-  })
+function run(cwd: string, packageName: string, file: string, ...args: string[]): ReturnType<typeof runProgram> {
+  return runProgram({ command: process.execPath, args: [path.join(root, 'node_modules', packageName, file), ...args], cwd, env: { NO_COLOR: '1' } })
 }
 
 t.test('boundaries', async (t) => {
-  const { findBreaches } = await script<{ findBreaches(root: string): string[] }>('boundaries.mjs')
+  const { findBreaches } = await script<{ findBreaches: (root: string) => string[] }>('boundaries.mjs')
   const breachesOf = (t: Test, files: Record<string, string>): string[] => findBreaches(project(t, files))
 
   t.test('a layer may not import one above, whatever the form of the import', async (t) => {
@@ -127,7 +123,7 @@ t.test('dead files, exports and dependencies are found', async (t) => {
 })
 
 t.test('a lock file that would not install elsewhere is found', async (t) => {
-  const { findLockFaults } = await script<{ findLockFaults(root: string): string[] }>('lock-file.mjs')
+  const { findLockFaults } = await script<{ findLockFaults: (root: string) => string[] }>('lock-file.mjs')
   const lock = (packages: object): string => JSON.stringify({ packages: { '': { engines: { node: '>=20.19' } }, ...packages } })
   const faults = (packages: object): string[] => findLockFaults(project(t, { 'package-lock.json': lock(packages) }))
   t.same(faults({ 'node_modules/a': { version: '1.0.0', engines: { node: '^20.19.0 || >=22' } } }), [])

@@ -9,7 +9,7 @@ interface Report {
 }
 
 const { tapReport } = (await import(pathToFileURL(path.join(repositoryRoot(), 'scripts', 'tap-report.mjs')).href)) as {
-  tapReport(print: (line: string) => void): Report
+  tapReport: (print: (line: string) => void) => Report
 }
 
 function read(tap: string): { counts: ReturnType<Report['end']>; printed: string } {
