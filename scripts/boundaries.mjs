@@ -32,8 +32,8 @@ const owners = [
   { packages: /^node-llama-cpp$/, folders: ['inference-bridge/local-engine/'] }
 ]
 
-/** Configuration is read once and passed in. */
-const mayReadEnvironment = (file) => compositionRoot.test(file) || ['platform/config/', 'tests/harness/'].some((folder) => file.startsWith(folder))
+/** Configuration is read once, by a program's main file, and passed in. */
+const mayReadEnvironment = (file) => /\/main\.ts$/.test(file) || ['platform/config/', 'tests/harness/'].some((folder) => file.startsWith(folder))
 
 /** Every breach of the rules above and every import cycle below `root`, as `file:line: what is wrong`. */
 export function findBreaches(root) {

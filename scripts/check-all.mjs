@@ -9,7 +9,7 @@ const node = async (...args) => {
 /** Each gives '' or what it found wrong. */
 const checks = {
   types: () => node(commandOf('typescript', 'tsc'), '--noEmit', '--pretty', 'false'),
-  lint: () => node(commandOf('oxlint'), '--deny-warnings'),
+  lint: () => node(commandOf('oxlint'), '--deny-warnings', '--format=unix'),
   boundaries: async () => {
     const { findBreaches } = await import('./boundaries.mjs')
     return findBreaches(root).join('\n')
