@@ -1,0 +1,5 @@
+/** Runs `task` on the first call; that call's promise is everyone's. */
+export function once(task: () => Promise<void>): () => Promise<void> {
+  let shared: Promise<void> | undefined
+  return () => (shared ??= task())
+}
