@@ -7,7 +7,11 @@ import { titleFrom } from './title.ts'
 import { emptyIds } from './token-ids.ts'
 import { abortFirst, abortRun, answer, head } from './transitions.ts'
 
-export function acceptTurn(state: ConversationState, event: AcceptEvent): Transition {
+export function acceptTurn(state: ConversationState, command: AcceptEvent): Transition {
+  const parentId = command.user.parentId === undefined ? state.leaf : command.user.parentId
+  // A message below a reply that waits still cannot go before it.
+  const parentWaits = state.turns.some((turn) => turn.state === 'waiting' && turn.replyMessageId === parentId)
+  const event: AcceptEvent = { ...command, interrupts: command.interrupts && !parentWaits, user: { ...command.user, parentId } }
   // A repeated command is settled by the store, and neither interrupts nor waits.
   const repeated = state.turns.some((turn) => turn.clientMessageId === event.clientMessageId)
   const interrupted = event.interrupts && !repeated ? head(state) : undefined
@@ -19,12 +23,10 @@ export function acceptTurn(state: ConversationState, event: AcceptEvent): Transi
   if (first) return first
 
   const ended = interrupted ? endTurn(interrupted, event.now, { end: { type: 'finished', reason: 'stopped' } }) : null
-  const parentId = event.user.parentId === undefined ? state.leaf : event.user.parentId
   const title = state.title === null && event.user.type === 'new' ? titleFrom(event.user.content) : null
-  const resolved: AcceptEvent = { ...event, user: { ...event.user, parentId } }
   const turns = interrupted ? state.turns.map((turn) => (turn === interrupted ? { ...turn, cut: true } : turn)) : state.turns
   return {
-    state: { ...state, turns, step: { type: 'accepting', event: resolved, ended, title } },
+    state: { ...state, turns, step: { type: 'accepting', event, ended, title } },
     effects: [
       {
         type: 'write',
@@ -36,7 +38,7 @@ export function acceptTurn(state: ConversationState, event: AcceptEvent): Transi
             turnId: event.turnId,
             clientMessageId: event.clientMessageId,
             commandHash: event.commandHash,
-            user: event.user.type === 'new' ? { type: 'new', content: event.user.content, parentId } : event.user,
+            user: event.user.type === 'new' ? { ...event.user, parentId } : event.user,
             state: waits ? 'waiting' : 'queued',
             lane: event.lane,
             model: event.model,
