@@ -7,7 +7,7 @@
  * - one id with text: a pair. Text comes only once it is complete.
  * - no text: no pair. The ids wait for the character's rest.
  * - several ids with text: the last ones may be the beginning of a character whose text is to come. It is a pair if the
- *   last id is whole characters by itself; else it is in doubt until `confirm`, or until a later pair settles it.
+ *   last id is whole characters by itself; else it is in doubt until `settle`, or until a later pair comes.
  *
  * An engine that gives no ids gives pairs of no ids: its text can be shown, but not gone on from.
  *
@@ -100,7 +100,7 @@ export class Generation {
     return this.#withIds === true
   }
 
-  /** The newest pair in doubt, for `confirm`. */
+  /** The newest pair in doubt, for `settle`: its text may say less than its ids. */
   get doubt(): Pair | null {
     return this.#doubt
   }
@@ -122,10 +122,11 @@ export class Generation {
     return true
   }
 
-  /** The pair that was in doubt is one. */
-  confirm(pair: Pair): void {
-    if (this.#end !== null || pair.ids <= this.#certain.ids || pair.ids > this.#ids.count) return
-    if (this.#doubt !== null && this.#doubt.ids <= pair.ids) this.#doubt = null
+  /** The text of the pair in doubt is complete but for its last `unfinished` ids, which begin a character. */
+  settle(doubt: Pair, unfinished: number): void {
+    const pair: Pair = { ids: doubt.ids - unfinished, text: doubt.text }
+    if (this.#end !== null || pair.ids <= this.#certain.ids || pair.text > this.#text.length) return
+    if (this.#doubt === doubt) this.#doubt = null
     this.#certain = pair
     this.#release(pair)
   }

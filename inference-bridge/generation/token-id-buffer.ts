@@ -41,10 +41,10 @@ export class TokenIdBuffer {
     return this.#bytes.subarray(from * bytesPerId, to * bytesPerId)
   }
 
-  /** The newest `most` ids, without marks. */
-  last(most: number): number[] {
+  /** Without marks. */
+  list(from: number, to: number): number[] {
     const ids: number[] = []
-    for (let at = Math.max(0, this.#count - most); at < this.#count; at++) ids.push(this.#get(at) & ~noTextMark)
+    for (let at = Math.max(0, from); at < to; at++) ids.push(this.#get(at) & ~noTextMark)
     return ids
   }
 

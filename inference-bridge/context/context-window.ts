@@ -1,0 +1,79 @@
+/**
+ * Puts as much of a conversation into a prompt as its model's window holds: the question and the system message always,
+ * then exchanges from the newest back. Which ones depends on exact counts alone, never on how they were come by: so two
+ * bridges make the same prompt of a turn, which is what lets one go on with the other's reply.
+ */
+import type { EngineClient } from '../vllm/client.ts'
+import type { Chain, Exchange } from './chain.ts'
+import { Prompt } from './prompt.ts'
+import { templateBound, type TokenCounts } from './token-counts.ts'
+
+export interface ContextRequest {
+  readonly chain: Chain
+  readonly system: string | null
+  readonly model: string
+  /** Tokens of prompt and reply. */
+  readonly window: number
+  /** Tokens that the reply may have. */
+  readonly maxTokens: number
+}
+
+/** A reply that could only have fewer tokens is not begun. */
+const leastReplyTokens = 16
+/** Messages counted at once, so that a long history takes few round trips, and an engine is not flooded. */
+const countedAtOnce = 8
+
+/** Null where question and system message alone do not fit. Rejects with EngineFailure, or as the chain's `fetch` does. */
+export async function assemblePrompt(request: ContextRequest, counts: TokenCounts, client: EngineClient, signal: AbortSignal): Promise<Prompt | null> {
+  const { chain, system, window, maxTokens } = request
+  const read: Exchange[] = []
+  if (await surelyFits(request, read)) return new Prompt(system, read.reverse(), chain.question.content, maxTokens)
+
+  const { model } = request
+  const template = await counts.ofTemplate(client, model, signal)
+  let total = template.base + (await counts.ofMessage(client, model, chain.question, signal))
+  if (system !== null) total += template.system + (await counts.ofText(client, model, system, signal))
+  if (window - total < Math.min(maxTokens, leastReplyTokens)) return null
+
+  const budget = window - Math.min(maxTokens, Math.floor(window / 2))
+  const included: Exchange[] = []
+  for (let full = false; !full; ) {
+    while (read.length < included.length + countedAtOnce / 2) {
+      const exchange = await chain.previous()
+      if (exchange === null) break
+      read.push(exchange)
+    }
+    const next = read.slice(included.length, included.length + countedAtOnce / 2)
+    const costs = await Promise.all(
+      next.map(async ({ user, reply }) => {
+        const [asked, answered] = await Promise.all([counts.ofMessage(client, model, user, signal), counts.ofMessage(client, model, reply, signal)])
+        return template.exchange + asked + answered
+      }),
+    )
+    full = next.length === 0
+    for (const [index, exchange] of next.entries()) {
+      const cost = costs[index] as number
+      full ||= total + cost > budget
+      if (full) break
+      total += cost
+      included.push(exchange)
+    }
+  }
+  return new Prompt(system, included.reverse(), chain.question.content, Math.min(maxTokens, window - total))
+}
+
+/**
+ * Whether the whole chain and a reply of full length fit for certain, judged by bytes alone: for most conversations the
+ * engine need not be asked. What was read of the chain is in `read`, newest first.
+ */
+async function surelyFits({ chain, system, window, maxTokens }: ContextRequest, read: Exchange[]): Promise<boolean> {
+  let bound = maxTokens + templateBound.base + Buffer.byteLength(chain.question.content)
+  if (system !== null) bound += templateBound.system + Buffer.byteLength(system)
+  while (bound <= window) {
+    const exchange = await chain.previous()
+    if (exchange === null) return true
+    read.push(exchange)
+    bound += templateBound.exchange + Buffer.byteLength(exchange.user.content) + Buffer.byteLength(exchange.reply.content)
+  }
+  return false
+}

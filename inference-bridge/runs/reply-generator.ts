@@ -1,0 +1,223 @@
+/**
+ * Gets the reply of one run from the engines: puts the prompt together, streams, and when a stream breaks goes on from
+ * exactly the tokens received, on another replica where there is one.
+ */
+import type { ContextReply } from '../../protocol/bus/begin.ts'
+import { decodeContextReply, encodeBus } from '../../protocol/bus/codec.ts'
+import type { Outcome } from '../../protocol/bus/finish.ts'
+import { busVersion, contextSubject } from '../../protocol/bus/subjects.ts'
+import type { Usage } from '../../protocol/websocket/fields.ts'
+import { Chain, ChainError } from '../context/chain.ts'
+import { assemblePrompt } from '../context/context-window.ts'
+import type { Prompt } from '../context/prompt.ts'
+import type { WholeTokens } from '../generation/whole-tokens.ts'
+import type { ChosenReplica } from '../replicas/replica-set.ts'
+import type { Replica } from '../replicas/replica.ts'
+import { assumedWindowTokens, maxReplyTokens } from '../settings.ts'
+import { EngineFailure } from '../vllm/failure.ts'
+import type { EngineUsage, StreamChunk } from '../vllm/stream-chunk.ts'
+import { backoffMs, pause } from './backoff.ts'
+import type { Run } from './run.ts'
+import type { RunDependencies } from './run-dependencies.ts'
+import { TokenDoubts } from './token-doubts.ts'
+import { failed, finished } from './turn-outcome.ts'
+
+export type GenerationResult =
+  | { readonly type: 'ended'; readonly outcome: Outcome }
+  /** What was shown cannot be gone on from: only a new attempt can. */
+  | { readonly type: 'lost' }
+  /** The conversation could not be read: anyone may try again. */
+  | { readonly type: 'no_context' }
+  /** The run was stopped from outside. */
+  | { readonly type: 'stopped' }
+
+/** setTimeout takes no more. */
+const longestTimerMs = 2 ** 31 - 1
+
+/** Thrown where the bus did not give a page of the conversation. */
+class ContextUnavailable extends Error {}
+
+export class ReplyGenerator {
+  readonly #run: Run
+  readonly #dependencies: RunDependencies
+  readonly #whole: WholeTokens
+  readonly #maxTokens: number
+  #prompt: Prompt | null = null
+  #promptIds: readonly number[] | null = null
+  #engineUsage: EngineUsage | null = null
+  #failures = 0
+  /** Ids, or text where there are none, at the last failure: more of it is progress. */
+  #reached = 0
+
+  constructor(run: Run, dependencies: RunDependencies, whole: WholeTokens) {
+    this.#run = run
+    this.#dependencies = dependencies
+    this.#whole = whole
+    this.#maxTokens = Math.min(run.grant.params.max_tokens ?? dependencies.defaults.maxTokens, maxReplyTokens)
+  }
+
+  /** Null where the engine gave neither ids nor counts. */
+  get usage(): Usage | null {
+    const { generation } = this.#run
+    const prompt = this.#promptIds?.length ?? this.#engineUsage?.promptTokens
+    const completion = generation.hasIds ? generation.ids.count : this.#engineUsage?.completionTokens
+    return prompt === undefined || completion === undefined ? null : { prompt_tokens: prompt, completion_tokens: completion }
+  }
+
+  async generate(): Promise<GenerationResult> {
+    const { replicas, timing, clock, logger, metrics } = this.#dependencies
+    const { generation, grant, signal } = this.#run
+    let avoid: Replica | null = null
+    for (;;) {
+      if (this.#run.stopped !== null) return { type: 'stopped' }
+      if (generation.end !== null) return { type: 'ended', outcome: finished(generation.end) }
+      if (clock.now() >= grant.deadline_at) return { type: 'ended', outcome: failed('deadline_exceeded') }
+      const chosen = replicas.choose(grant.model, avoid)
+      if (chosen === null && !replicas.knows(grant.model)) return { type: 'ended', outcome: failed('model_not_found') }
+
+      const failure = chosen === null ? new EngineFailure('unavailable', 'no replica is available') : await this.#try(chosen)
+      if (failure === null || generation.end !== null) continue
+      if (!(failure instanceof EngineFailure)) return failure
+      avoid = chosen?.replica ?? null
+      metrics.engineFailed(failure.kind)
+      logger.warn({ turnId: this.#run.turnId, run: this.#run.number, replica: avoid?.name, kind: failure.kind, reason: failure.message, ids: generation.ids.count }, 'engine failed')
+
+      generation.rewind()
+      if (failure.kind === 'too_long') {
+        if (!this.#shorten()) return { type: 'ended', outcome: failed('context_too_long') }
+        continue
+      }
+      if (!failure.retryable) return { type: 'ended', outcome: failed('engine_rejected') }
+      if (generation.text !== '' && !generation.hasIds) {
+        if (this.#run.sent.text > 0) return { type: 'lost' }
+        generation.restart()
+      }
+      this.#countFailure()
+      if (this.#failures > timing.engineRetry.count) return { type: 'ended', outcome: failed('engine_unavailable') }
+      await pause(Math.min(backoffMs(this.#failures, timing.engineRetry), Math.max(0, grant.deadline_at - clock.now())), signal)
+    }
+  }
+
+  /** The reason why to stop, a failure of the engine, or null where the state of run and generation says all. */
+  async #try({ replica, served }: ChosenReplica): Promise<GenerationResult | EngineFailure | null> {
+    const { generation, grant, signal } = this.#run
+    const window = served.maxModelLength ?? assumedWindowTokens
+    const release = replica.acquire()
+    let outcome: EngineFailure | null | 'left' = 'left'
+    // What an earlier stream left unfinished is generated again.
+    generation.rewind()
+    try {
+      this.#prompt ??= await this.#assemble(replica, window)
+      if (this.#prompt === null) return { type: 'ended', outcome: failed('context_too_long') }
+      if (generation.ids.count > 0 && this.#promptIds === null) {
+        this.#promptIds = await replica.client.tokenizeChat(grant.model, this.#prompt.messages, signal)
+        if (this.#promptIds === null) return { type: 'lost' }
+      }
+      const room = this.#promptIds === null ? this.#prompt.maxTokens : Math.min(this.#maxTokens, window - this.#promptIds.length)
+      if (generation.ids.count >= room && generation.ids.count > 0) {
+        generation.endByLength()
+        return null
+      }
+      if (this.#run.stopped !== null) return null
+      outcome = await this.#stream(replica, room - generation.ids.count)
+      return outcome === 'left' ? null : outcome
+    } catch (error) {
+      if (this.#run.stopped !== null) return null
+      if (error instanceof EngineFailure) return (outcome = error)
+      if (error instanceof ContextUnavailable) return { type: 'no_context' }
+      if (error instanceof ChainError) return { type: 'ended', outcome: failed('internal') }
+      throw error
+    } finally {
+      release(outcome)
+    }
+  }
+
+  /** Null for a reply that is complete, `left` where this side broke off. */
+  async #stream(replica: Replica, maxTokens: number): Promise<EngineFailure | null | 'left'> {
+    const { publisher, defaults, clock, metrics } = this.#dependencies
+    const { generation, grant } = this.#run
+    const { params, model } = grant
+    const sampling = { maxTokens, temperature: params.temperature ?? defaults.temperature, topP: params.top_p ?? defaults.topP, seed: params.seed ?? null }
+    const resumes = generation.ids.count > 0
+    const ended = new AbortController()
+    const doubts = new TokenDoubts(generation, this.#whole, replica.client, model, ended.signal, () => publisher.mark(this.#run))
+    let refused: EngineFailure | null = null
+    const beganAt = clock.monotonic()
+    let first = true
+
+    const onChunk = (chunk: StreamChunk): void => {
+      if (!resumes) this.#promptIds ??= chunk.promptIds
+      if (chunk.usage !== null && !resumes) this.#engineUsage = chunk.usage
+      if (!generation.push(chunk)) {
+        refused = new EngineFailure('malformed', 'text without token ids, where there were some before')
+        stream.abort()
+        return
+      }
+      if (chunk.text !== '') {
+        if (first) metrics.firstToken((clock.monotonic() - beganAt) / 1000)
+        first = false
+      }
+      publisher.mark(this.#run)
+      doubts.look()
+      // A stop string, or the greatest size of a reply: the engine knows of neither.
+      if (generation.end !== null && chunk.finishReason === null) stream.abort()
+    }
+    const stream = resumes
+      ? replica.client.streamContinuation(model, [...(this.#promptIds ?? []), ...generation.ids.list(0, generation.ids.count)], sampling, onChunk)
+      : replica.client.streamChat(model, this.#prompt?.messages ?? [], sampling, onChunk)
+    this.#run.generatesWith(stream)
+    const deadline = setTimeout(() => stream.abort(), Math.min(longestTimerMs, Math.max(0, grant.deadline_at - clock.now())))
+    try {
+      const end = await stream.done
+      if (end.type === 'failed') return end.failure
+      return end.type === 'finished' ? null : (refused ?? 'left')
+    } finally {
+      clearTimeout(deadline)
+      ended.abort()
+      this.#run.generatesWith(null)
+    }
+  }
+
+  async #assemble(replica: Replica, window: number): Promise<Prompt | null> {
+    const { grant, signal } = this.#run
+    const { counts, defaults } = this.#dependencies
+    const chain = new Chain(grant, (leaf) => this.#fetchPage(leaf))
+    return assemblePrompt({ chain, system: grant.system ?? defaults.systemPrompt ?? null, model: grant.model, window, maxTokens: this.#maxTokens }, counts, replica.client, signal)
+  }
+
+  /** Drops the oldest exchange of a prompt that was too long after all. False where there is none. */
+  #shorten(): boolean {
+    const { generation } = this.#run
+    if (generation.ids.count > 0) {
+      // Prompt and reply together fill the window.
+      generation.endByLength()
+      return true
+    }
+    const shorter = this.#prompt?.withoutOldest() ?? null
+    this.#prompt = shorter
+    this.#promptIds = null
+    return shorter !== null
+  }
+
+  #countFailure(): void {
+    const { generation } = this.#run
+    const reached = generation.hasIds ? generation.ids.count : generation.text.length
+    if (reached > this.#reached) this.#failures = 0
+    this.#reached = reached
+    this.#failures += 1
+  }
+
+  async #fetchPage(leaf: number): Promise<Pick<ContextReply, 'messages' | 'more'>> {
+    const { channel, timing } = this.#dependencies
+    const { signal, conversationId } = this.#run
+    for (let retry = 1; ; retry++) {
+      try {
+        const reply = await channel.request(contextSubject, encodeBus({ v: busVersion, conversation_id: conversationId, leaf }), { timeoutMs: timing.busRequestMs, signal })
+        return decodeContextReply(reply)
+      } catch (cause) {
+        if (signal.aborted || retry > timing.busRetry.count) throw new ContextUnavailable('no page of the conversation', { cause })
+        await pause(backoffMs(retry, timing.busRetry), signal)
+      }
+    }
+  }
+}

@@ -1,0 +1,51 @@
+/** Figures of a bridge that a deployment rarely changes. Milliseconds throughout. */
+import type { BreakerSettings } from './replicas/circuit-breaker.ts'
+import type { RetrySettings } from './runs/backoff.ts'
+
+export interface BridgeTiming {
+  /** Deadlines of an engine's stream, counted in data events. */
+  readonly firstTokenMs: number
+  readonly interTokenMs: number
+  /** Engine calls that are no streams. */
+  readonly engineCallMs: number
+  readonly probeIntervalMs: number
+  readonly breaker: BreakerSettings
+  /** Of a broken stream; counted anew once it brings new text. */
+  readonly engineRetry: RetrySettings
+  /** Begin, context and finish. */
+  readonly busRequestMs: number
+  /** Of begin and finish. Its count limits the pages of context only: a job stays in the queue, and a finish waits for its owner. */
+  readonly busRetry: RetrySettings
+  /** How long one lane is waited on at a time. */
+  readonly fetchWaitMs: number
+  readonly deltaFlushMs: number
+  /** A turn is heard of at least this often, so that its owner, who gives it up after 3 s, knows it alive. */
+  readonly beatMs: number
+}
+
+export const defaultTiming: BridgeTiming = {
+  firstTokenMs: 30_000,
+  interTokenMs: 10_000,
+  engineCallMs: 5_000,
+  probeIntervalMs: 5_000,
+  breaker: { failures: 5, openMs: 1_000, maxOpenMs: 30_000 },
+  engineRetry: { count: 10, baseMs: 100, maxMs: 5_000 },
+  busRequestMs: 5_000,
+  busRetry: { count: 3, baseMs: 200, maxMs: 5_000 },
+  fetchWaitMs: 5_000,
+  deltaFlushMs: 8,
+  beatMs: 1_000,
+}
+
+/** What a turn gets that does not say. */
+export interface GenerationDefaults {
+  readonly maxTokens: number
+  readonly temperature: number
+  readonly topP: number
+  readonly systemPrompt?: string
+}
+
+/** Assumed where an engine does not tell: the default of Ollama. */
+export const assumedWindowTokens = 4096
+/** More are of no use: a token is a byte at least, and a reply is 32 KiB at most. It bounds the ids that a run holds. */
+export const maxReplyTokens = 32 * 1024
