@@ -80,7 +80,8 @@ export class Feed {
   /** Index of the first entry kept. */
   #base = 0
   #current: TurnText | null = null
-  #deltaFrames = new Map<string, Frame>()
+  /** The delta encoded last for each codec: most subscribers stand at the same place. */
+  #lastDelta: Partial<Record<Subprotocol, { readonly of: TurnText; readonly offset: number; readonly end: number; readonly frame: Frame }>> = {}
 
   constructor(conversationId: number, schedule: FeedSchedule) {
     this.#conversationId = conversationId
@@ -137,13 +138,12 @@ export class Feed {
       this.#current.flushed = this.#current.text.length
       this.#current.tail = ''
     }
-    this.#deltaFrames.clear()
+    this.#lastDelta = {}
     this.#trim()
   }
 
   pump(subscriber: Subscriber): void {
     this.#advance(subscriber)
-    this.#deltaFrames.clear()
     this.#trim()
   }
 
@@ -181,15 +181,14 @@ export class Feed {
     const end = text.text.length
     if (position.offset >= end) return false
     const { subprotocol } = subscriber.connection
-    const key = `${subprotocol}:${text.turnId}:${position.offset}`
-    let frame = this.#deltaFrames.get(key)
-    if (frame === undefined) {
+    let last = this.#lastDelta[subprotocol]
+    if (last === undefined || last.of !== text || last.offset !== position.offset || last.end !== end) {
       const added = position.offset === text.flushed ? text.tail : text.text.slice(position.offset)
-      frame = encodeDelta(subprotocol, text.turnId, text.attempt, position.offset, end, added)
-      this.#deltaFrames.set(key, frame)
+      last = { of: text, offset: position.offset, end, frame: encodeDelta(subprotocol, text.turnId, text.attempt, position.offset, end, added) }
+      this.#lastDelta[subprotocol] = last
     }
     position.offset = end
-    subscriber.connection.send(frame)
+    subscriber.connection.send(last.frame)
     return true
   }
 

@@ -1,0 +1,74 @@
+/** What the feed costs to bring text to many connections, against a frame encoded and sent for each token and connection. */
+import { encodeDelta } from '../../protocol/websocket/codec.ts'
+import type { ClientConnection } from '../../actors/conversation-service.ts'
+import { Feed } from '../../actors/feed/feed.ts'
+import { report } from './measure.ts'
+
+const tokens = 200
+/** Tokens between two flushes: 50 a second at 25 ms makes 1.25, and bursts make more. */
+const tokensAFlush = 2
+const token = ' token'
+
+class Sink implements ClientConnection {
+  readonly subprotocol = 'chatterbot.v1.json'
+  readonly writable = true
+  bytes = 0
+
+  send(frame: string | Uint8Array): void {
+    this.bytes += frame.length
+  }
+
+  fellBehind(): void {
+    throw new Error('a sink never falls behind')
+  }
+}
+
+function turnIdOf(n: number): string {
+  return `01932f5e-0000-7000-8000-${String(n).padStart(12, '0')}`
+}
+
+function throughFeed(turns: number, sockets: number): () => void {
+  return () => {
+    const sinks: Sink[] = []
+    const feeds = Array.from({ length: turns }, (_, n) => {
+      const feed = new Feed(n, { markDirty: () => undefined })
+      for (let socket = 0; socket < sockets; socket += 1) {
+        const sink = new Sink()
+        sinks.push(sink)
+        feed.subscribe(sink, { turnId: turnIdOf(n), attempt: 1, offset: 0 }).start()
+      }
+      return feed
+    })
+    for (let n = 1; n <= tokens; n += 1) {
+      for (const [turn, feed] of feeds.entries()) {
+        feed.show(turnIdOf(turn), 1, token)
+        if (n % tokensAFlush === 0) feed.flush()
+      }
+    }
+    if (sinks.some(({ bytes }) => bytes < tokens * token.length)) throw new Error('text was lost')
+  }
+}
+
+function eachByItself(turns: number, sockets: number): () => void {
+  return () => {
+    const sinks = Array.from({ length: turns * sockets }, () => new Sink())
+    for (let n = 0; n < tokens; n += 1) {
+      for (const [index, sink] of sinks.entries()) {
+        sink.send(encodeDelta('chatterbot.v1.json', turnIdOf(Math.floor(index / sockets)), 1, n * token.length, (n + 1) * token.length, token))
+      }
+    }
+  }
+}
+
+for (const { turns, sockets } of [{ turns: 1_000, sockets: 1 }, { turns: 200, sockets: 5 }, { turns: 1, sockets: 1_000 }]) {
+  await report({
+    title: `${turns} turns, ${sockets} ${sockets === 1 ? 'connection' : 'connections'} each`,
+    unit: 'token and connection',
+    operations: turns * sockets * tokens,
+    rounds: 5,
+    cases: [
+      { name: 'the feed', run: throughFeed(turns, sockets) },
+      { name: 'a frame a token', run: eachByItself(turns, sockets) },
+    ],
+  })
+}
