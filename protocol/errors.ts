@@ -48,6 +48,7 @@ export const errorCatalogue = {
   context_too_long: { message: 'The message does not fit into the context window of the model.', status: 400, retryable: false },
   engine_unavailable: { message: 'No inference engine could complete the reply.', status: 503, retryable: true },
   engine_rejected: { message: 'The inference engine refused the request.', status: 502, retryable: false },
+  reply_restarted: { message: 'The reply had to begin anew; what was read of it is void.', status: 503, retryable: true },
   deadline_exceeded: { message: 'The reply was not complete in time.', status: 504, retryable: true },
   internal: { message: 'Something went wrong on the server.', status: 500, retryable: true },
 } as const satisfies Record<string, ErrorDefinition>

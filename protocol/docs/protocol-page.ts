@@ -133,9 +133,11 @@ Open every conversation anew with its cursor. In \`conversation.opened\`:
 - \`has_more\` with a cursor means that more has been said than one page holds: drop the older messages that you hold, and fetch them with \`history.get\` when somebody scrolls there. Without a cursor it means that there is an older page.
 - \`reset\` means that the server could not use the cursor: drop your copy, and take what this message says.
 
+A conversation may be opened again on the same connection, from its cursor, whenever you have missed something. \`conversation.closed\` that you did not ask for means that the server let go of the conversation: open it again, too.
+
 Then send every command again that was not answered. Sends, edits and regenerations are safe to repeat, as they carry their key.
 
-If a delta's \`offset\` lies beyond the end of what you hold, you have missed something: open the conversation again from your cursor. That must not happen on one connection, and costs nothing if it does.
+If a delta's \`offset\`, or a turn's \`end\` when it finishes, lies beyond the end of what you hold, you have missed something.
 
 Wait before reconnecting: a random time between nothing and a limit that doubles with each failure, so that the clients of a lost server do not return as one. After \`server.draining\` connect anew once \`reconnect_after_ms\` has passed; it is different for each client. The close codes below tell when not to.
 
