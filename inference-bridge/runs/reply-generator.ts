@@ -148,6 +148,7 @@ export class ReplyGenerator {
     const onChunk = (chunk: StreamChunk): void => {
       if (!resumes) this.#promptIds ??= chunk.promptIds
       if (chunk.usage !== null && !resumes) this.#engineUsage = chunk.usage
+      if (generation.end !== null) return
       if (!generation.push(chunk)) {
         refused = new EngineFailure('malformed', 'text without token ids, where there were some before')
         stream.abort()
