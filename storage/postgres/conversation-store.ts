@@ -1,0 +1,156 @@
+/** The store on Postgres: finds the shard of each id, and leaves the work to the shard's parts. */
+import { createHash } from 'node:crypto'
+import { ChatError } from '../../protocol/errors.ts'
+import { bucketOfId, bucketOfTurn, bucketOfUser } from '../../protocol/ids.ts'
+import type { Message } from '../../protocol/websocket/fields.ts'
+import type { Logger } from '../../platform/logging/logger.ts'
+import type {
+  ClaimResult, ConversationRow, ConversationStore, ConversationWrite, CreateConversation, MessagePage, OwnerToken, TurnRow, WriteResult,
+} from '../conversation-store.ts'
+import { asChatError } from './faults.ts'
+import type { GroupCommit } from './group-commit.ts'
+import type { History } from './history.ts'
+import type { Ownership } from './ownership.ts'
+import { conversationFrom, messageFrom, turnFrom, type StoredConversation, type StoredMessage, type StoredTurn } from './rows.ts'
+import type { Shard } from './shard.ts'
+import { conversationByClientId, createConversation } from './statements/create-conversation.ts'
+import { listConversations } from './statements/list-conversations.ts'
+import { conversationById, messageById, turnById } from './statements/single-rows.ts'
+import { stillOwned } from './statements/still-owned.ts'
+import { sweepTurns } from './statements/sweep-turns.ts'
+
+/** One shard's parts. */
+export interface StoreShard {
+  readonly shard: Shard
+  readonly commit: GroupCommit
+  readonly ownership: Ownership
+  readonly history: History
+}
+
+export class PostgresConversationStore implements ConversationStore {
+  readonly #shards: readonly StoreShard[]
+  readonly #ofBucket: readonly StoreShard[]
+  readonly #logger: Logger
+
+  /** `ofBucket` has an entry for each bucket. */
+  constructor(shards: readonly StoreShard[], ofBucket: readonly StoreShard[], logger: Logger) {
+    this.#shards = shards
+    this.#ofBucket = ofBucket
+    this.#logger = logger
+  }
+
+  async createConversation(input: CreateConversation): Promise<ConversationRow> {
+    const { userId, clientConversationId, title, model, system } = input
+    const bucket = bucketOfUser(userId)
+    const { shard } = this.#at(bucket)
+    const hash = clientConversationId === null ? null : createHash('sha256').update(JSON.stringify([title, model, system])).digest()
+    return unavailableWhileAway(async () => {
+      const [created] = await shard.write<StoredConversation & { in_owned_bucket: boolean }>(createConversation, [bucket, userId, clientConversationId, hash, title, model, system])
+      if (created?.in_owned_bucket !== true) throw new ChatError('unavailable')
+      if (created.id !== null) return conversationFrom(created)
+      const [first] = await shard.read<StoredConversation & { command_hash: Uint8Array }>(conversationByClientId, [userId, clientConversationId])
+      if (first === undefined) throw new ChatError('unavailable')
+      if (hash === null || !hash.equals(first.command_hash)) throw new ChatError('idempotency_conflict')
+      return conversationFrom(first)
+    })
+  }
+
+  conversation(conversationId: number): Promise<ConversationRow | null> {
+    return unavailableWhileAway(async () => {
+      const [row] = await this.#of(conversationId).shard.read<StoredConversation>(conversationById, [conversationId])
+      return row === undefined ? null : conversationFrom(row)
+    })
+  }
+
+  listConversations(userId: string, { before, limit }: { readonly before?: number; readonly limit: number }): Promise<{ readonly conversations: readonly ConversationRow[]; readonly hasMore: boolean }> {
+    return unavailableWhileAway(async () => {
+      const rows = await this.#at(bucketOfUser(userId)).shard.read<StoredConversation>(listConversations, [userId, before ?? null, limit + 1])
+      return { conversations: rows.slice(0, limit).map(conversationFrom), hasMore: rows.length > limit }
+    })
+  }
+
+  claim(conversationId: number, options: { readonly force?: boolean } = {}): Promise<ClaimResult> {
+    return this.#of(conversationId).ownership.claim(conversationId, options.force ?? false)
+  }
+
+  release(conversationId: number, token: OwnerToken): Promise<void> {
+    return this.#of(conversationId).ownership.release(conversationId, token)
+  }
+
+  write(write: ConversationWrite, options: { readonly giveUpAfterMs?: number } = {}): Promise<WriteResult> {
+    return this.#of(write.conversationId).commit.write(write, options.giveUpAfterMs)
+  }
+
+  async stillOwned(tokens: ReadonlyMap<number, OwnerToken>): Promise<ReadonlySet<number>> {
+    const owned = await unavailableWhileAway(() =>
+      Promise.all(
+        this.#shards.map(async ({ shard }) => {
+          const entries = [...tokens].filter(([conversationId]) => this.#of(conversationId).shard === shard)
+          if (entries.length === 0) return []
+          return shard.read<{ id: number }>(stillOwned, [
+            entries.map(([conversationId]) => conversationId),
+            entries.map(([, token]) => token.epoch),
+            entries.map(([, token]) => token.node),
+            entries.map(([, token]) => token.bootId),
+          ])
+        }),
+      ),
+    )
+    return new Set(owned.flat().map(({ id }) => id))
+  }
+
+  messagesBefore(conversationId: number, page: { readonly before?: number; readonly limit: number; readonly maxBytes: number }): Promise<MessagePage> {
+    return unavailableWhileAway(() => this.#of(conversationId).history.before(conversationId, page))
+  }
+
+  messagesAfter(conversationId: number, page: { readonly after: number; readonly limit: number; readonly maxBytes: number }): Promise<MessagePage> {
+    return unavailableWhileAway(() => this.#of(conversationId).history.after(conversationId, page))
+  }
+
+  path(conversationId: number, page: { readonly leaf: number; readonly limit: number; readonly maxBytes: number }): Promise<{ readonly messages: readonly Message[]; readonly more: number | null }> {
+    return unavailableWhileAway(() => this.#of(conversationId).history.path(conversationId, page))
+  }
+
+  message(conversationId: number, messageId: number): Promise<Message | null> {
+    return unavailableWhileAway(async () => {
+      const [row] = await this.#of(conversationId).shard.read<StoredMessage>(messageById, [conversationId, messageId])
+      return row === undefined ? null : messageFrom(row)
+    })
+  }
+
+  turn(turnId: string): Promise<TurnRow | null> {
+    return unavailableWhileAway(async () => {
+      const [row] = await this.#at(bucketOfTurn(turnId)).shard.read<StoredTurn>(turnById, [turnId])
+      return row === undefined ? null : turnFrom(row)
+    })
+  }
+
+  /** A shard that cannot be reached is left out, unless none can. */
+  async sweep({ olderThan, limit }: { readonly olderThan: number; readonly limit: number }): Promise<readonly TurnRow[]> {
+    const swept = await Promise.allSettled(this.#shards.map(({ shard }) => shard.read<StoredTurn>(sweepTurns, [olderThan, limit])))
+    const found = swept.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+    for (const [index, outcome] of swept.entries()) {
+      if (outcome.status === 'fulfilled') continue
+      if (found.length === 0) throw asChatError(outcome.reason)
+      this.#logger.warn({ err: outcome.reason, shard: this.#shards[index]?.shard.name }, 'shard not swept')
+    }
+    const turns = found.flat().map(turnFrom)
+    return turns.sort((a, b) => a.acceptedAt - b.acceptedAt).slice(0, limit)
+  }
+
+  #of(conversationId: number): StoreShard {
+    return this.#at(bucketOfId(conversationId))
+  }
+
+  #at(bucket: number): StoreShard {
+    return this.#ofBucket[bucket] as StoreShard
+  }
+}
+
+async function unavailableWhileAway<T>(task: () => Promise<T>): Promise<T> {
+  try {
+    return await task()
+  } catch (error) {
+    throw asChatError(error)
+  }
+}

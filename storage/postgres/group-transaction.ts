@@ -1,0 +1,61 @@
+/**
+ * One group as one transaction, in two round trips: lock the conversations and read what the writes compare with; then
+ * write and commit. Rejects where nothing was written, or where that is unknown: the same group may be run again.
+ */
+import type { ConversationWrite, WriteResult } from '../conversation-store.ts'
+import { drawsOf, planGroup, type GroupPlan } from './group-plan.ts'
+import { pipeline, type BoundStatement, type Shard } from './shard.ts'
+import type { StoredTurn } from './rows.ts'
+import { lockAndDraw, type DrawnRow } from './statements/lock-and-draw.ts'
+import { turnsByClientId } from './statements/turns-by-client-id.ts'
+import { turnsById } from './statements/turns-by-id.ts'
+
+/** This program made no sense of a group: running it again would not help. */
+export class GroupFault extends Error {
+  override readonly name = 'GroupFault'
+}
+
+export async function commitGroup(shard: Shard, writes: readonly ConversationWrite[]): Promise<readonly WriteResult[]> {
+  const first = withoutFault(() => readings(writes))
+  return shard.withClient(async (client) => {
+    const [, drawn, turns, accepted] = await pipeline(client, first)
+    const plan = withoutFault((): GroupPlan =>
+      planGroup(writes, {
+        drawn: (drawn?.rows ?? []) as DrawnRow[],
+        turns: (turns?.rows ?? []) as StoredTurn[],
+        accepted: (accepted?.rows ?? []) as StoredTurn[],
+      }),
+    )
+    const results = await pipeline(client, [...plan.rows.statements(), { statement: 'COMMIT' }])
+    if (results.at(-1)?.command !== 'COMMIT') throw new GroupFault('a transaction without an error was rolled back')
+    return plan.results
+  })
+}
+
+function readings(writes: readonly ConversationWrite[]): BoundStatement[] {
+  const tokens = [
+    writes.map(({ conversationId }) => conversationId),
+    writes.map(({ token }) => token.epoch),
+    writes.map(({ token }) => token.node),
+    writes.map(({ token }) => token.bootId),
+    writes.map(drawsOf),
+  ]
+  const turnIds = writes.flatMap(({ ends = [], begin, promote }) => [...ends.map(({ turnId }) => turnId), ...(begin ? [begin.turnId] : []), ...(promote === undefined ? [] : [promote])])
+  const accepts = writes.flatMap(({ conversationId, accept }) => (accept ? [{ conversationId, clientMessageId: accept.clientMessageId }] : []))
+  const clientIds = [accepts.map(({ conversationId }) => conversationId), accepts.map(({ clientMessageId }) => clientMessageId)]
+  // A later statement sees what was committed while the first one waited for its locks.
+  return [
+    { statement: 'BEGIN' },
+    { statement: lockAndDraw, values: tokens },
+    { statement: turnsById, values: [turnIds] },
+    { statement: turnsByClientId, values: clientIds },
+  ]
+}
+
+function withoutFault<T>(compute: () => T): T {
+  try {
+    return compute()
+  } catch (error) {
+    throw new GroupFault('a group of writes could not be planned', { cause: error })
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Signs of life: a row for this process on each shard, renewed every second. A process that sees none for 5 s, by the
+ * server's clock, may claim what this one owns. Only a hint: the fencing token keeps two owners from both writing.
+ */
+import type { Clock } from '../../platform/clock.ts'
+import { once } from '../../platform/lifecycle/once.ts'
+import type { Service } from '../../platform/lifecycle/service.ts'
+import type { Logger } from '../../platform/logging/logger.ts'
+import type { Shard } from './shard.ts'
+import { firstSign, lastSign, nextSign } from './statements/liveness.ts'
+
+const renewEveryMs = 1_000
+/** Without a renewal for this long, others may take this process for dead soon. */
+const lapseMs = 4_000
+
+export interface LivenessOptions {
+  readonly shards: readonly Shard[]
+  readonly node: string
+  readonly bootId: string
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export class Liveness implements Service {
+  readonly name = 'liveness'
+  readonly #shards: ReadonlyMap<Shard, ShardLiveness>
+  readonly #lapseListeners = new Set<(shard: string) => void>()
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(options: LivenessOptions) {
+    this.#shards = new Map(options.shards.map((shard) => [shard, new ShardLiveness(shard, options)]))
+  }
+
+  of(shard: Shard): ShardLiveness {
+    return this.#shards.get(shard) as ShardLiveness
+  }
+
+  /** Called when a shard was without a renewal for 4 s, by the monotonic clock; once until it is renewed. Returns the function that stops it. */
+  onLapse(listener: (shard: string) => void): () => void {
+    this.#lapseListeners.add(listener)
+    return () => this.#lapseListeners.delete(listener)
+  }
+
+  /** Resolves once every shard that can be reached has its sign; one that cannot gets it later. */
+  readonly start = once(async () => {
+    this.#timer = setInterval(() => this.#tick(), renewEveryMs)
+    await Promise.all([...this.#shards.values()].map((shard) => shard.renew()))
+  })
+
+  /** Takes the signs away, so that what is still owned may be claimed at once. */
+  readonly stop = once(async () => {
+    if (this.#timer !== null) clearInterval(this.#timer)
+    await Promise.all([...this.#shards.values()].map((shard) => shard.remove()))
+  })
+
+  #tick(): void {
+    for (const shard of this.#shards.values()) {
+      void shard.renew()
+      if (shard.noticeLapse()) for (const listener of this.#lapseListeners) listener(shard.name)
+    }
+  }
+}
+
+export class ShardLiveness {
+  readonly #shard: Shard
+  readonly #options: LivenessOptions
+  /** Monotonic, when the last statement that succeeded was sent. */
+  #renewedAt: number | null = null
+  #renewing: Promise<void> | null = null
+  #lapseNoticed = false
+  #removed = false
+
+  constructor(shard: Shard, options: LivenessOptions) {
+    this.#shard = shard
+    this.#options = options
+  }
+
+  get name(): string {
+    return this.#shard.name
+  }
+
+  /** Whether this process could not renew its sign for 4 s: then what it owns may be another's already. */
+  get lapsed(): boolean {
+    return this.#renewedAt === null || this.#options.clock.monotonic() - this.#renewedAt >= lapseMs
+  }
+
+  /** Resolves once there is a first sign. Rejects where the shard cannot be reached. */
+  async ensure(): Promise<void> {
+    if (this.#renewedAt !== null) return
+    const failure = await this.#attempt()
+    if (failure !== undefined) throw failure
+  }
+
+  /** Never rejects. */
+  async renew(): Promise<void> {
+    this.#renewing ??= this.#attempt()
+      .then((failure) => {
+        if (failure !== undefined) this.#options.logger.warn({ err: failure, shard: this.name }, 'sign of life not renewed')
+      })
+      .finally(() => {
+        this.#renewing = null
+      })
+    await this.#renewing
+  }
+
+  /** True once a lapse. */
+  noticeLapse(): boolean {
+    if (!this.lapsed) this.#lapseNoticed = false
+    else if (!this.#lapseNoticed) return (this.#lapseNoticed = true)
+    return false
+  }
+
+  /** Never rejects: a sign that stays behind lapses. */
+  async remove(): Promise<void> {
+    this.#removed = true
+    await this.#renewing
+    const { node, bootId, logger } = this.#options
+    if (this.#renewedAt === null) return
+    await this.#shard.write(lastSign, [node, bootId]).catch((error: unknown) => logger.warn({ err: error, shard: this.name }, 'sign of life not removed'))
+  }
+
+  async #attempt(): Promise<Error | undefined> {
+    if (this.#removed) return new Error('this process has stopped')
+    const { node, bootId, clock } = this.#options
+    const sentAt = clock.monotonic()
+    try {
+      await this.#shard.write(this.#renewedAt === null ? firstSign : nextSign, [node, bootId])
+      this.#renewedAt = sentAt
+      return undefined
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error))
+    }
+  }
+}

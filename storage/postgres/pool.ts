@@ -1,0 +1,57 @@
+/** Connections to one Postgres server. */
+import pg from 'pg'
+import type { Logger } from '../../platform/logging/logger.ts'
+
+export type Pool = pg.Pool
+export type Client = pg.PoolClient
+
+/** How long a caller waits for a connection, new or from the pool. */
+const connectMs = 2_000
+/** By the server. */
+const statementMs = 5_000
+/** By this process, for a server that does not answer at all: the connection is given up. */
+const silenceMs = 7_000
+/** A transaction of a process that is stuck or gone must not hold its locks for longer. */
+const idleInTransactionMs = 10_000
+
+const int8 = 20
+const types: pg.CustomTypesConfig = {
+  // Ids, counts and epochs fit into 53 bits.
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') => (oid === int8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format as 'text'))) as pg.CustomTypesConfig['getTypeParser'],
+}
+
+export interface PoolOptions {
+  readonly url: string
+  readonly max: number
+  readonly applicationName: string
+  readonly logger: Logger
+  /** PGlite: all connections are one session, which keeps the prepared statements of those before. */
+  readonly embedded: boolean
+}
+
+/** Statements of a connection are sent without waiting for one another's results (pipelining); each fails for itself. */
+export function createPool({ url, max, applicationName, logger, embedded }: PoolOptions): Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max,
+    types,
+    pipeline: true,
+    application_name: applicationName,
+    connectionTimeoutMillis: connectMs,
+    statement_timeout: statementMs,
+    query_timeout: silenceMs,
+    idle_in_transaction_session_timeout: idleInTransactionMs,
+    idleTimeoutMillis: 30_000,
+    keepAlive: true,
+    ...(embedded ? { onConnect: forgetStatements } : {}),
+  })
+  // An error of an idle connection: it has left the pool, and its next user gets another.
+  pool.on('error', (error) => logger.warn({ err: error }, 'lost an idle connection to Postgres'))
+  // An error of a connection in use also rejects its statements; without a listener it would end the process.
+  pool.on('connect', (client) => client.on('error', () => {}))
+  return pool
+}
+
+async function forgetStatements(client: pg.ClientBase): Promise<void> {
+  await client.query('DEALLOCATE ALL')
+}

@@ -1,0 +1,99 @@
+/** One shard: its connections, and how statements are run on them. */
+import type { QueryResult, QueryResultRow } from 'pg'
+import type { Logger } from '../../platform/logging/logger.ts'
+import { isLostConnection } from './faults.ts'
+import { createPool, type Client, type Pool } from './pool.ts'
+import type { ShardConfig } from './shard-map.ts'
+import type { Statement } from './statement.ts'
+
+/** Group commit, claims, and either liveness or upkeep: what must not wait behind readers. */
+const writeConnections = 3
+const readConnections = 8
+
+export interface BoundStatement {
+  readonly statement: Statement | string
+  readonly values?: readonly unknown[]
+}
+
+export interface ShardOptions {
+  readonly config: ShardConfig
+  readonly applicationName: string
+  readonly logger: Logger
+}
+
+export class Shard {
+  readonly config: ShardConfig
+  readonly replicas: readonly Pool[]
+  readonly #writes: Pool
+  readonly #reads: Pool
+
+  constructor({ config, applicationName, logger }: ShardOptions) {
+    this.config = config
+    const pool = (url: string, max: number): Pool => createPool({ url, max, applicationName, logger: logger.child({ shard: config.name }), embedded: config.embedded })
+    this.#writes = pool(config.primaryUrl, config.embedded ? 1 : writeConnections)
+    this.#reads = config.embedded ? this.#writes : pool(config.primaryUrl, readConnections)
+    this.replicas = config.embedded ? [] : config.replicaUrls.map((url) => pool(url, readConnections))
+  }
+
+  get name(): string {
+    return this.config.name
+  }
+
+  /** On the primary. Tried once more where the connection turned out to be dead: only for statements that may run twice. */
+  async read<Row extends QueryResultRow>(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
+    const query = { ...statement, values: [...values] }
+    try {
+      return (await this.#reads.query<Row>(query)).rows
+    } catch (error) {
+      if (!isLostConnection(error)) throw error
+      return (await this.#reads.query<Row>(query)).rows
+    }
+  }
+
+  /** One statement, committed by itself. */
+  async write<Row extends QueryResultRow>(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
+    return (await this.#writes.query<Row>({ ...statement, values: [...values] })).rows
+  }
+
+  /** Runs `task` on a connection of its own. Whatever it throws rolls back. */
+  async withClient<T>(task: (client: Client) => Promise<T>): Promise<T> {
+    const client = await this.#writes.connect()
+    let result: T
+    try {
+      result = await task(client)
+    } catch (error) {
+      await this.#giveBack(client, error)
+      throw error
+    }
+    client.release()
+    return result
+  }
+
+  async close(): Promise<void> {
+    const pools = new Set([this.#writes, this.#reads, ...this.replicas])
+    await Promise.all([...pools].map((pool) => pool.end()))
+  }
+
+  /** A connection that is lost, or cannot even roll back, is closed; the server rolls back then. */
+  async #giveBack(client: Client, error: unknown): Promise<void> {
+    const rolledBack = !isLostConnection(error) && (await client.query('ROLLBACK').then(() => true, () => false))
+    client.release(!rolledBack)
+  }
+}
+
+/**
+ * Sends statements in one go, and returns their results in order. Throws the first error: inside a transaction those
+ * after it fail only because of it. `patienceMs` replaces the connection's own wait for a server that does not answer.
+ */
+export async function pipeline(client: Pick<Client, 'query'>, statements: readonly BoundStatement[], patienceMs?: number): Promise<QueryResult[]> {
+  const settled = await Promise.allSettled(
+    statements.map(({ statement, values = [] }) => {
+      const text = typeof statement === 'string' ? { text: statement } : statement
+      return client.query({ ...text, values: [...values], ...(patienceMs === undefined ? {} : { query_timeout: patienceMs }) })
+    }),
+  )
+  return settled.map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason
+    return outcome.value
+  })
+}

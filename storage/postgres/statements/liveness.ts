@@ -1,0 +1,25 @@
+/** Signs of life of this process, by the server's clock. Parameters: node, boot id. */
+import type { Statement } from '../statement.ts'
+
+/** Its first: an earlier process of the same name is dead from now on. */
+export const firstSign: Statement = {
+  name: 'first_sign_of_life',
+  text: `
+    WITH before AS (DELETE FROM nodes WHERE node = $1 AND boot_id <> $2)
+    INSERT INTO nodes (node, boot_id, seen_at) VALUES ($1, $2, clock_timestamp())
+    ON CONFLICT (node, boot_id) DO UPDATE SET seen_at = excluded.seen_at`,
+}
+
+/** Long-dead nodes go as well. */
+export const nextSign: Statement = {
+  name: 'next_sign_of_life',
+  text: `
+    WITH dead AS (DELETE FROM nodes WHERE seen_at < clock_timestamp() - interval '1 day' AND NOT (node = $1 AND boot_id = $2))
+    INSERT INTO nodes (node, boot_id, seen_at) VALUES ($1, $2, clock_timestamp())
+    ON CONFLICT (node, boot_id) DO UPDATE SET seen_at = excluded.seen_at`,
+}
+
+export const lastSign: Statement = {
+  name: 'last_sign_of_life',
+  text: 'DELETE FROM nodes WHERE node = $1 AND boot_id = $2',
+}

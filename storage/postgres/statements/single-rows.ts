@@ -1,0 +1,18 @@
+/** Look-ups of one row by its key. */
+import { conversationColumns, messageColumns, turnColumns } from '../rows.ts'
+import type { Statement } from '../statement.ts'
+
+export const conversationById: Statement = {
+  name: 'conversation_by_id',
+  text: `SELECT ${conversationColumns} FROM conversations c WHERE c.id = $1`,
+}
+
+export const messageById: Statement = {
+  name: 'message_by_id',
+  text: `SELECT ${messageColumns} FROM messages m WHERE m.conversation_id = $1 AND m.id = $2`,
+}
+
+export const turnById: Statement = {
+  name: 'turn_by_id',
+  text: `SELECT ${turnColumns} FROM turns t JOIN conversations c ON c.id = t.conversation_id WHERE t.id = $1`,
+}

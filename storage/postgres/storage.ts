@@ -1,0 +1,132 @@
+/** The door to Postgres: the store, and what keeps its shards in order. */
+import { monthOf } from '../../protocol/ids.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { once } from '../../platform/lifecycle/once.ts'
+import type { Service } from '../../platform/lifecycle/service.ts'
+import type { Logger } from '../../platform/logging/logger.ts'
+import type { ConversationStore } from '../conversation-store.ts'
+import { PostgresConversationStore } from './conversation-store.ts'
+import { asChatError, isPassing } from './faults.ts'
+import { GroupCommit, WriteBudget } from './group-commit.ts'
+import { History } from './history.ts'
+import { Liveness } from './liveness.ts'
+import { keepMessagePartitions } from './message-partitions.ts'
+import { migrate, requireOwnBuckets } from './migrate.ts'
+import { migrations } from './migrations/all.ts'
+import { Ownership } from './ownership.ts'
+import { Shard } from './shard.ts'
+import { mapBuckets, type ShardConfig } from './shard-map.ts'
+
+/** Bytes of writes that a process holds while Postgres is away. */
+const waitingBytes = 64 * 1024 * 1024
+const upkeepEveryMs = 60_000
+
+export interface PostgresStorageOptions {
+  /** Every bucket belongs to exactly one. */
+  readonly shards: readonly ShardConfig[]
+  /** This process among those that share the database. */
+  readonly node: string
+  /** New for every start of the process. */
+  readonly bootId: string
+  readonly logger: Logger
+  readonly clock: Clock
+}
+
+export interface PostgresStorage extends Service {
+  readonly store: ConversationStore
+  readonly liveness: Liveness
+  /** Brings the schema of every shard up to date. `start` does so too: this is for whoever does only that, with rights of its own. */
+  migrate(): Promise<void>
+  /**
+   * Rejects with StorageSetupError where a shard is not what the configuration says, with ChatError `unavailable` where
+   * none can be reached. One that cannot, beside others, is taken in when it can.
+   */
+  start(): Promise<void>
+  /** Writes that have no outcome yet, for metrics. */
+  waitingWrites(): number
+}
+
+/** Throws StorageSetupError `invalid_shard_map`. */
+export function createPostgresStorage(options: PostgresStorageOptions): PostgresStorage {
+  return new Storage(options)
+}
+
+class Storage implements PostgresStorage {
+  readonly name = 'postgres'
+  readonly store: ConversationStore
+  readonly liveness: Liveness
+  readonly #options: PostgresStorageOptions
+  readonly #shards: readonly Shard[]
+  readonly #commits: readonly GroupCommit[]
+  readonly #ownerships: readonly Ownership[]
+  readonly #upkeeps = new Set<Promise<void>>()
+  #timer: NodeJS.Timeout | null = null
+  #stopping = false
+
+  constructor(options: PostgresStorageOptions) {
+    this.#options = options
+    const { shards, node, bootId, logger, clock } = options
+    const ofBucket = mapBuckets(shards.map((config) => ({ config })))
+    this.#shards = shards.map((config) => new Shard({ config, applicationName: `chatterbot ${node}`, logger }))
+    this.liveness = new Liveness({ shards: this.#shards, node, bootId, clock, logger })
+    const budget = new WriteBudget(waitingBytes)
+    const parts = this.#shards.map((shard) => ({
+      shard,
+      config: shard.config,
+      commit: new GroupCommit({ shard, budget, logger, makePartitions: () => this.#keepPartitions(shard) }),
+      ownership: new Ownership({ shard, node, bootId, liveness: this.liveness.of(shard) }),
+      history: new History(shard, clock, logger),
+    }))
+    this.#commits = parts.map(({ commit }) => commit)
+    this.#ownerships = parts.map(({ ownership }) => ownership)
+    const partsOf = new Map(parts.map((part) => [part.config, part]))
+    this.store = new PostgresConversationStore(parts, ofBucket.map(({ config }) => partsOf.get(config) as (typeof parts)[number]), logger)
+  }
+
+  async migrate(): Promise<void> {
+    await Promise.all(this.#shards.map((shard) => migrate(shard, migrations)))
+  }
+
+  readonly start = once(async () => {
+    const prepared = await Promise.allSettled(this.#shards.map((shard) => this.#prepare(shard)))
+    const failures = prepared.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []))
+    const fatal = failures.find((error) => !isPassing(error)) ?? (failures.length === prepared.length ? failures[0] : undefined)
+    if (fatal !== undefined) throw asChatError(fatal)
+    for (const error of failures) this.#options.logger.error({ err: error }, 'a shard cannot be reached yet')
+    if (this.#stopping) return
+    this.#timer = setInterval(() => this.#upkeep(), upkeepEveryMs)
+    await this.liveness.start()
+  })
+
+  readonly stop = once(async () => {
+    this.#stopping = true
+    if (this.#timer !== null) clearInterval(this.#timer)
+    await Promise.all([...this.#commits, ...this.#ownerships].map((part) => part.stop()))
+    await this.liveness.stop()
+    await Promise.all(this.#upkeeps)
+    await Promise.all(this.#shards.map((shard) => shard.close()))
+  })
+
+  waitingWrites(): number {
+    return this.#commits.reduce((sum, { waiting }) => sum + waiting, 0)
+  }
+
+  async #prepare(shard: Shard): Promise<void> {
+    await migrate(shard, migrations)
+    await requireOwnBuckets(shard)
+    await this.#keepPartitions(shard)
+  }
+
+  #upkeep(): void {
+    for (const shard of this.#shards) {
+      const upkeep = this.#keepPartitions(shard)
+        .catch((error: unknown) => this.#options.logger.error({ err: error, shard: shard.name }, 'message partitions were not looked after'))
+        .finally(() => this.#upkeeps.delete(upkeep))
+      this.#upkeeps.add(upkeep)
+    }
+  }
+
+  #keepPartitions(shard: Shard): Promise<void> {
+    return keepMessagePartitions(shard, monthOf(this.#options.clock.now()))
+  }
+}
