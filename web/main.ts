@@ -1,0 +1,43 @@
+/** The page's composition root. */
+import { createElement } from 'react'
+import { createRoot } from 'react-dom/client'
+import { createClient } from '../client/client.ts'
+import { Page } from './page/page.tsx'
+import { ReadinessWatch } from './page/readiness.ts'
+import { ThemeChoice } from './page/theme.ts'
+import { ChatSession, type Address } from './session/chat-session.ts'
+import { rememberedUser } from './session/identity.ts'
+
+const storage = () => window.localStorage
+const here = new URL('.', window.location.href)
+const socketUrl = new URL('ws', here)
+socketUrl.protocol = here.protocol === 'https:' ? 'wss:' : 'ws:'
+
+const client = createClient({
+  url: socketUrl.href,
+  userId: rememberedUser(storage),
+  clientName: 'chatterbot-page',
+  backoff: { baseMs: 300, maxMs: 10_000 },
+})
+
+const address: Address = {
+  hash: () => window.location.hash || '#/',
+  goTo: (hash) => window.location.assign(hash),
+  replace: (hash) => window.history.replaceState(null, '', hash),
+  onChange: (changed) => window.addEventListener('hashchange', changed),
+}
+
+window.addEventListener('online', () => client.wake())
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'visible') client.wake()
+})
+
+const root = document.getElementById('page')
+if (root === null) throw new Error('index.html has no #page')
+createRoot(root).render(
+  createElement(Page, {
+    session: new ChatSession(client, address),
+    themes: new ThemeChoice(storage),
+    readiness: new ReadinessWatch(new URL('ready', here).href),
+  }),
+)

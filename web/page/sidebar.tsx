@@ -1,0 +1,83 @@
+import { useMemo } from 'react'
+import { groupByDay } from '../session/conversation-groups.ts'
+import { hashOf } from '../session/route.ts'
+import { useSession } from '../session/session-context.ts'
+import { useObservable, usePart } from '../session/use-observable.ts'
+import type { ThreadView } from '../session/views.ts'
+import { ChatIcon, CloseIcon, NewChatIcon } from './icons.tsx'
+import type { ThemeChoice } from './theme.ts'
+import { ThemeSwitch } from './theme-switch.tsx'
+
+/** The user's conversations, the most recent first. `onClose`: it is shown as a drawer. */
+export function Sidebar({ themes, onClose }: { readonly themes: ThemeChoice; readonly onClose?: () => void }) {
+  const session = useSession()
+  return (
+    <nav className="sidebar" aria-label="Conversations">
+      <div className="sidebar-head">
+        <span className="brand">
+          <ChatIcon />
+          ChatterBot
+        </span>
+        {onClose === undefined ? null : (
+          <button type="button" className="quiet-button" aria-label="Close the list" onClick={onClose}>
+            <CloseIcon />
+          </button>
+        )}
+      </div>
+      <button
+        type="button"
+        className="new-chat"
+        onClick={() => {
+          session.visit(null)
+          onClose?.()
+        }}
+      >
+        <NewChatIcon />
+        New chat
+      </button>
+      <ConversationList {...(onClose === undefined ? {} : { onPick: onClose })} />
+      <ThemeSwitch themes={themes} />
+    </nav>
+  )
+}
+
+const currentOf = ({ conversationId }: ThreadView) => conversationId
+
+function ConversationList({ onPick }: { readonly onPick?: () => void }) {
+  const session = useSession()
+  const { entries, more, status } = useObservable(session.list.view)
+  const current = usePart(session.thread, currentOf)
+  const groups = useMemo(() => groupByDay(entries, new Date()), [entries])
+  return (
+    <div className="conversations">
+      {groups.map(({ label, entries: some }) => (
+        <section key={label} aria-label={label}>
+          <h2>{label}</h2>
+          <ul>
+            {some.map(({ id, title }) => (
+              <li key={id}>
+                <a href={hashOf(id)} aria-current={id === current ? 'page' : undefined} onClick={onPick} title={title ?? undefined}>
+                  {title ?? 'Untitled'}
+                </a>
+              </li>
+            ))}
+          </ul>
+        </section>
+      ))}
+      {entries.length === 0 && status === 'ready' ? <p className="hint">Your conversations will stand here.</p> : null}
+      {status === 'failed' ? (
+        <p className="hint">
+          They could not be fetched.{' '}
+          <button type="button" className="text-button" onClick={() => session.list.refresh()}>
+            Try again
+          </button>
+        </p>
+      ) : null}
+      {more && status !== 'failed' ? (
+        <button type="button" className="button more" disabled={status === 'loading'} onClick={() => session.list.more()}>
+          {status === 'loading' ? 'Loading…' : 'Show more'}
+        </button>
+      ) : null}
+    </div>
+  )
+}
