@@ -2,12 +2,14 @@
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { buildAll } from './build-all.mjs'
+import { endWithNpm } from './end-with-npm.mjs'
 import { install } from './install.mjs'
 import { requireNode } from './node-version.mjs'
 import { root } from './run-command.mjs'
 import { reportFailure } from './steps.mjs'
 
 requireNode()
+endWithNpm()
 try {
   await install()
   await buildAll()
@@ -15,7 +17,7 @@ try {
   reportFailure(error)
 }
 if (!process.exitCode) {
-  // Imported rather than spawned: signals, exit code and a SIGKILL reach the server itself.
+  // Imported rather than spawned: signals and the exit code are the server's own, and nothing is left when this process is killed.
   process.setSourceMapsEnabled(true)
   const main = path.join(root, 'dist', 'standalone', 'main.js')
   process.argv[1] = main
