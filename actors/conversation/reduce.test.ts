@@ -167,6 +167,15 @@ t.test('a grant after silence goes on from the text that was shown, old deltas i
   t.match(state.turns[0], { run: 2, attempt: 1, text: 'Hello, you', textAtGrant: 10 })
 })
 
+t.test('a reply that Postgres refuses fails under an attempt that shows nothing', async (t) => {
+  const finishing = reduce(phases.running, events.finish)
+  const refused = reduce(finishing.state, { type: 'written', now, result: { status: 'refused', sqlState: '22021' } })
+  t.equal(refused.effects.map(brief).join(' '), 'write:end(internal,a2,"")')
+  const { state, effects } = reduce(refused.state, { type: 'written', now, result: { status: 'committed' } })
+  t.equal(effects.map(brief).join(' '), 'turn.failed answer:confirmed')
+  t.same(state.turns, [])
+})
+
 t.test('text without token ids is begun anew', async (t) => {
   const bare: ConversationState = { ...base, turns: [turn(1, { ...running, ids: { count: 0, last: null, before: null }, heardAt: 0 })] }
   t.equal(reduce(bare, events.begin).effects.map(brief).join(), 'write:begin(r2,a2)')

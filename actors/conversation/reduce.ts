@@ -5,7 +5,8 @@
 import { acceptTurn, accepted } from './accept.ts'
 import { begin, begun } from './begin.ts'
 import type { ConversationEvent, DurableEvent, Effect, Transition } from './events.ts'
-import { ended, expire, finish, stop } from './finish.ts'
+import { endTurn } from './ending.ts'
+import { ended, ending, expire, finish, stop } from './finish.ts'
 import { attached, delta } from './progress.ts'
 import { replaceTurn, stay } from './transitions.ts'
 import type { ConversationState, Step } from './state.ts'
@@ -85,11 +86,18 @@ function written(state: ConversationState, event: Extract<ConversationEvent, { t
     case 'conflict':
       return { state: restoreCut(free, step), effects: refusal(step, 'idempotency_conflict') }
     case 'refused':
-      return { state: restoreCut(free, step), effects: refusal(step, 'internal') }
+      return step.type === 'ending' && step.ended.write.content !== '' ? endEmpty(free, step, event.now) : { state: restoreCut(free, step), effects: refusal(step, 'internal') }
     case 'missed':
     case 'stale':
       return { state: free, effects: [...refusal(step, 'moved'), { type: 'drop' }] }
   }
+}
+
+/** A text that cannot be stored must not stay on a screen either: the turn fails, under an attempt that shows nothing. */
+function endEmpty(state: ConversationState, step: Extract<Step, { type: 'ending' }>, now: number): Transition {
+  const { turn } = step.ended
+  const error = { code: 'internal', message: 'The reply could not be stored.', retryable: false }
+  return ending(state, endTurn({ ...turn, text: '', attempt: turn.attempt + 1 }, now, { end: { type: 'failed', error } }), step.answer)
 }
 
 function unwritten(state: ConversationState): Transition {
