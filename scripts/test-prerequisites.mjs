@@ -8,7 +8,7 @@ import { SetupError, step } from './steps.mjs'
  * The programs that tests run against, besides Node. Each has
  * - `find`: the name of the function in tests/harness/programs.ts that looks for it,
  * - `debian`, `ubuntu`: the packages that apt-get installs there, where the distribution has a fitting one,
- * - `install`: what fetches it elsewhere without anyone's leave,
+ * - `install`: the Node program and its arguments that fetch it elsewhere, without anyone's leave,
  * - `advice`: what a person does where neither serves.
  */
 const prerequisites = [
@@ -28,7 +28,7 @@ const prerequisites = [
     find: 'findChromium',
     // Ubuntu's package is a snap, which containers cannot run.
     debian: ['chromium', 'fonts-liberation'],
-    install: () => runCommand(process.execPath, [commandOf('playwright-core'), 'install', 'chromium']),
+    install: [commandOf('playwright-core'), 'install', 'chromium'],
     advice: {
       linux: 'npx playwright-core install --with-deps chromium, or set CHROME_PATH to a Chrome or Chromium',
       darwin: 'npx playwright-core install chromium, or set CHROME_PATH to a Chrome or Chromium',
@@ -47,7 +47,7 @@ export async function installTestPrerequisites() {
   if (privileged) await step(`Installing ${packages.join(', ')}`, (progress) => aptInstall(privileged, packages, progress))
 
   for (const { name, install } of missing().filter((prerequisite) => prerequisite.install)) {
-    await step(`Fetching ${name}`, install)
+    await step(`Fetching ${name}`, () => fetchProgram(install)).catch(() => {})
   }
 
   const absent = missing()
@@ -55,6 +55,12 @@ export async function installTestPrerequisites() {
   const platform = absent[0].advice[process.platform] ? process.platform : 'linux'
   const advice = absent.map((prerequisite) => `  ${prerequisite.advice[platform]}`).join('\n')
   throw new SetupError(`The tests need ${absent.map(({ name }) => name).join(' and ')} on this machine.`, `install what is missing, then run \`npm test\` again:\n${advice}`)
+}
+
+/** What it could not fetch is then reported as missing. */
+async function fetchProgram(command) {
+  const { code, output } = await runCommand(process.execPath, command)
+  if (code !== 0) throw new Error(output)
 }
 
 /** 'debian', 'ubuntu' or '' for every other system. */
