@@ -1,43 +1,52 @@
 /**
- * Ends a process well: SIGTERM and SIGINT drain and stop it, a second one ends it at once; what nobody caught ends it
- * too, as its state cannot be trusted any more. Logs are flushed first.
+ * Ends a process well. SIGTERM, SIGINT and SIGHUP drain and stop it, a second one ends it at once. What nobody caught ends
+ * it at once too, as its state cannot be trusted any more. Logs are flushed first.
  */
+import { constants } from 'node:os'
 import type { LogSink } from '../logging/logger.ts'
 import type { Service } from './service.ts'
 
-/** Exit code of a process ended by a signal: 128 + its number. */
-const interrupted = { SIGINT: 130, SIGTERM: 143 } as const
+/** A Ctrl-C reaches a program under `npm` twice: from the terminal, and from npm, which passes it on. */
+const sameSignalMs = 500
 
-export function endOnSignals(services: Service, logger: LogSink, end: (code: number) => never = process.exit): void {
-  let ending = false
-  const exit = (code: number): never => {
-    logger.flush()
-    return end(code)
-  }
-  const onSignal = (signal: 'SIGINT' | 'SIGTERM'): void => {
-    if (ending) exit(interrupted[signal])
-    ending = true
-    logger.info({ signal }, 'draining; again to end at once')
-    const stop = async (): Promise<void> => {
+const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+
+/** Exits with 0 when all went well, 1 when something failed, and 128 + the signal's number when told twice. */
+export function endOnSignals(services: Service, logger: LogSink): void {
+  let since: number | null = null
+
+  const stop = async (): Promise<void> => {
+    let code = 0
+    try {
       await services.drain?.()
       await services.stop()
+      logger.info('stopped')
+    } catch (error) {
+      code = 1
+      logger.error({ err: error }, 'stop failed')
     }
-    stop().then(
-      () => exit(0),
-      (error: unknown) => {
-        logger.fatal({ err: error }, 'stop failed')
-        exit(1)
-      },
-    )
+    await logger.close()
+    process.exit(code)
   }
-  process.on('SIGINT', () => onSignal('SIGINT'))
-  process.on('SIGTERM', () => onSignal('SIGTERM'))
-  process.on('uncaughtException', (error) => {
-    logger.fatal({ err: error }, 'uncaught exception')
-    exit(1)
-  })
-  process.on('unhandledRejection', (reason) => {
-    logger.fatal({ err: reason }, 'unhandled rejection')
-    exit(1)
+
+  for (const signal of signals) {
+    process.on(signal, () => {
+      if (since === null) {
+        since = performance.now()
+        logger.info({ signal }, 'stopping; once more to end at once')
+        void stop()
+      } else if (performance.now() - since > sameSignalMs) {
+        logger.warn({ signal }, 'ending at once')
+        logger.flush()
+        process.exit(128 + constants.signals[signal])
+      }
+    })
+  }
+
+  // Rejections that nobody handles come here as well.
+  process.on('uncaughtException', (error, origin) => {
+    logger.fatal({ err: error, origin }, 'a fault that nobody caught')
+    logger.flush()
+    process.exit(1)
   })
 }

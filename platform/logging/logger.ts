@@ -1,12 +1,18 @@
 /** Structured logs, one line an event. Never text of messages, never secrets, never a line per token. */
+import { isatty } from 'node:tty'
 import pino from 'pino'
+import { redactFields, redactString } from './redact.ts'
+import { terminalLine } from './terminal-lines.ts'
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
 
-type Write = { (fields: Record<string, unknown>, message: string): void; (message: string): void }
+interface Write {
+  (fields: Readonly<Record<string, unknown>>, message: string): void
+  (message: string): void
+}
 
-/** `err` in the fields is written with its type, code, stack and causes, with credentials taken out of connection strings. */
+/** Errors in the fields, by custom under `err`, are written with type, code, message, stack and causes. */
 export interface Logger {
   readonly trace: Write
   readonly debug: Write
@@ -14,87 +20,85 @@ export interface Logger {
   readonly warn: Write
   readonly error: Write
   readonly fatal: Write
-  child(fields: Record<string, unknown>): Logger
+  /** A logger whose lines bear these fields too. */
+  child(fields: Readonly<Record<string, unknown>>): Logger
 }
 
+/** The logger of the process. */
 export interface LogSink extends Logger {
-  child(fields: Record<string, unknown>): Logger
-  /** Writes out what is buffered, synchronously: before the process exits. */
+  /** Writes out what is buffered, synchronously: where the process ends at once. */
   flush(): void
-  close(): void
+  /** Writes out what is buffered, within a second. Idempotent; lines still may follow. */
+  close(): Promise<void>
 }
 
 export interface LoggerOptions {
   readonly level: LogLevel
   /** Of the process: `edge`, `bridge`, `standalone`. */
   readonly name: string
+  /** For people rather than programs; absent: where the output is a terminal. */
+  readonly pretty?: boolean
   /** File descriptor; standard output where absent. */
   readonly fd?: number
 }
 
-const secretFields = ['token', 'password', 'secret', 'api_key', 'apiKey', 'authorization', 'cookie', 'connectionString', 'text', 'content', 'messages', 'system']
-const redacted = secretFields.flatMap((field) => [field, `*.${field}`, `*.*.${field}`])
-
 const flushEveryMs = 500
+const closeWithinMs = 1_000
+/** Lines that a reader of the output has not taken yet; those beyond are dropped, and their number is logged once it reads on. */
+const mostBufferedBytes = 16 * 1024 * 1024
 
-export function createLogger({ level, name, fd = 1 }: LoggerOptions): LogSink {
-  const destination = pino.destination({ fd, sync: false, minLength: 4096 })
+export function createLogger({ level, name, fd = 1, pretty = isatty(fd) }: LoggerOptions): LogSink {
+  const destination = pino.destination({ fd, sync: false, minLength: 4096, maxLength: mostBufferedBytes, periodicFlush: flushEveryMs })
   const logger = pino(
     {
       level,
-      name,
       base: { name, pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      redact: { paths: redacted, censor: '[redacted]' },
-      serializers: { err: (error: unknown) => describeError(error) },
+      // pino's own would describe the description.
+      serializers: { err: (described: unknown) => described },
+      hooks: {
+        logMethod(args, method) {
+          const [first, second] = args as unknown as [unknown, string | undefined]
+          if (typeof first === 'string') method.call(this, redactString(first))
+          else method.call(this, redactFields(first as Record<string, unknown>), redactString(second ?? ''))
+        },
+        ...(pretty ? { streamWrite: terminalLine } : {}),
+      },
     },
     destination,
   )
-  const flush = (): void => {
-    try {
-      destination.flushSync()
-    } catch {
-      // Not open yet, or closed by its reader: there is nowhere left to write to.
-    }
-  }
-  const timer = setInterval(() => destination.flush(), flushEveryMs)
-  timer.unref()
-  // pino's own type asks for message templates that this narrower interface leaves out.
-  return Object.assign(Object.create(logger) as Logger, {
-    flush,
-    close: () => {
-      clearInterval(timer)
-      flush()
-    },
+
+  let dropped = 0
+  destination.on('drop', () => {
+    dropped += 1
   })
-}
+  destination.on('drain', () => {
+    if (dropped === 0) return
+    const lines = dropped
+    dropped = 0
+    logger.warn({ lines }, 'log lines were dropped, as nobody read them')
+  })
 
-interface ErrorDescription {
-  readonly type: string
-  readonly message: string
-  readonly code?: string
-  readonly stack?: string
-  readonly cause?: ErrorDescription
-}
-
-const deepestCause = 4
-
-function describeError(error: unknown, depth = 0): ErrorDescription | undefined {
-  if (error === undefined || error === null) return undefined
-  if (!(error instanceof Error)) return { type: typeof error, message: maskCredentials(String(error)) }
-  const code = (error as { code?: unknown }).code
-  const cause = depth < deepestCause && error.cause !== undefined ? describeError(error.cause, depth + 1) : undefined
-  return {
-    type: error.name,
-    message: maskCredentials(error.message),
-    ...(typeof code === 'string' ? { code } : {}),
-    ...(error.stack === undefined ? {} : { stack: maskCredentials(error.stack) }),
-    ...(cause === undefined ? {} : { cause }),
-  }
-}
-
-/** `scheme://user:password@host` without user and password. */
-export function maskCredentials(text: string): string {
-  return text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi, '$1***@')
+  // pino's own type asks for message templates, which this narrower interface leaves out. Its children inherit all this.
+  return Object.assign(Object.create(logger) as Logger, {
+    child(this: pino.Logger, fields: Readonly<Record<string, unknown>>): Logger {
+      return logger.child.call(this, redactFields(fields)) as unknown as Logger
+    },
+    flush: () => {
+      try {
+        destination.flushSync()
+      } catch {
+        // Its reader is gone: there is nowhere left to write to.
+      }
+    },
+    close: () =>
+      new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, closeWithinMs)
+        destination.flush(() => {
+          clearTimeout(timer)
+          resolve()
+        })
+      }),
+  })
 }
