@@ -1,0 +1,207 @@
+/**
+ * The edge: one port for WebSockets, for what operators ask, and for the chat page.
+ *
+ * New -> listening (start) -> draining (drain) -> stopped (stop), never back.
+ */
+import uWS from 'uWebSockets.js'
+import type { ConnectionLimits } from '../protocol/websocket/commands/hello.ts'
+import { limits } from '../protocol/websocket/limits.ts'
+import type { Load } from '../protocol/websocket/fields.ts'
+import type { ConversationService } from '../actors/conversation-service.ts'
+import type { Clock } from '../platform/clock.ts'
+import { once } from '../platform/lifecycle/once.ts'
+import type { Service } from '../platform/lifecycle/service.ts'
+import type { Logger } from '../platform/logging/logger.ts'
+import type { Metrics } from '../platform/metrics/metrics.ts'
+import type { Authenticator } from './auth/authenticator.ts'
+import { createEdgeMetrics, type EdgeMetrics } from './edge-metrics.ts'
+import { Page } from './http/page.ts'
+import { serveHttp, type HttpHandler } from './http/router.ts'
+import { problem } from './http/answer.ts'
+import { healthAnswer, readyAnswer, type ReadinessPart } from './http/status-routes.ts'
+import { listen, type Listener } from './listener.ts'
+import { levelOf, loadOf } from './load-level.ts'
+import { serveWebSockets } from './websocket/endpoint.ts'
+import { isLoopback } from './websocket/handshake.ts'
+import { Sessions } from './websocket/sessions.ts'
+
+const loadTickMs = 1000
+
+export interface EdgeOptions {
+  readonly service: ConversationService
+  readonly authenticator: Authenticator
+  /** Name of this process on the bus, told to clients. */
+  readonly node: string
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  /** What the bundler made of the page. */
+  readonly pageFolder: string
+  /** Origins whose pages may connect; null: pages of this host. */
+  readonly allowedOrigins: readonly string[] | null
+  readonly framesPerSecond: number
+  readonly openConversations: number
+  readonly maxConnections: number
+  readonly maxConnectionsPerAddress: number
+  readonly maxConnectionsPerUser: number
+  /** How long `drain` may take. */
+  readonly drainDeadlineMs: number
+  readonly readiness: readonly ReadinessPart[]
+  /** Of the process: the edge adds its own, and serves all. */
+  readonly metrics: Metrics
+  readonly logger: Logger
+  readonly clock: Clock
+}
+
+export interface Edge extends Service {
+  /** Known once started. */
+  readonly port: number
+  drain(): Promise<void>
+}
+
+export function createEdge(options: EdgeOptions): Edge {
+  return new EdgeService(options)
+}
+
+class EdgeService implements Edge {
+  readonly name = 'edge'
+  readonly #options: EdgeOptions
+  readonly #app = uWS.App()
+  readonly #sessions: Sessions
+  #page: Page | undefined
+  #listener: Listener | undefined
+  #port = 0
+  #load: Load = loadOf('normal', { queue_depth: 0, eta_ms: 0 })
+  #loadTimer: NodeJS.Timeout | undefined
+  readonly #metrics: EdgeMetrics
+  #starting: Promise<void> | undefined
+  #isDraining = false
+  #isStopped = false
+
+  constructor(options: EdgeOptions) {
+    this.#options = options
+    this.#sessions = new Sessions({
+      maxConnections: options.maxConnections,
+      maxPerAddress: options.maxConnectionsPerAddress,
+      maxPerUser: options.maxConnectionsPerUser,
+      monotonic: () => options.clock.monotonic(),
+    })
+    this.#metrics = createEdgeMetrics(options.metrics, () => ({ connections: this.#sessions.size, blocked: this.#sessions.blockedCount }))
+  }
+
+  get port(): number {
+    return this.#port
+  }
+
+  readonly start = once(() => (this.#starting = this.#start()))
+
+  readonly drain = once(() => {
+    this.#isDraining = true
+    return this.#drain()
+  })
+
+  readonly stop = once(() => {
+    this.#isDraining = true
+    this.#isStopped = true
+    return this.#stop()
+  })
+
+  async #start(): Promise<void> {
+    const { host, port, pageFolder, logger } = this.#options
+    const page = await Page.load(pageFolder)
+    if (this.#isStopped) return
+    this.#page = page
+    this.#serve(page)
+    this.#listener = await listen(this.#app, host, port)
+    this.#port = this.#listener.port
+    this.#sessions.start()
+    this.#loadTimer = setInterval(() => this.#lookAtLoad(), loadTickMs)
+    page.compress().catch((error: unknown) => logger.error({ err: error }, 'the page could not be compressed'))
+    logger.info({ host, port: this.port }, 'listening')
+  }
+
+  #serve(page: Page): void {
+    const { service, authenticator, node, logger, clock, host, allowedOrigins } = this.#options
+    serveWebSockets(this.#app, {
+      context: {
+        service,
+        authenticator,
+        node,
+        logger,
+        metrics: this.#metrics,
+        limits: this.#limits(),
+        monotonic: () => clock.monotonic(),
+        load: () => this.#load,
+        join: (session, userId) => this.#sessions.join(session, userId),
+        blocked: (session) => this.#sessions.blocked(session),
+        unblocked: (session) => this.#sessions.unblocked(session),
+      },
+      sessions: this.#sessions,
+      origins: { allowed: allowedOrigins, onLoopback: isLoopback(host) },
+      isDraining: () => this.#isDraining,
+    })
+    serveHttp(this.#app, { get: this.#routes(), otherwise: (request) => page.answer(request) }, logger)
+  }
+
+  #routes(): ReadonlyMap<string, HttpHandler> {
+    const { node, readiness, metrics } = this.#options
+    const draining: ReadinessPart = { name: 'server', missing: () => (this.#isDraining ? 'about to stop' : null) }
+    return new Map<string, HttpHandler>([
+      ['/health', () => healthAnswer(node)],
+      ['/ready', () => readyAnswer([...readiness, draining])],
+      [
+        '/metrics',
+        async () => ({ status: 200, headers: { 'Content-Type': metrics.contentType, 'Cache-Control': 'no-store' }, body: await metrics.expose() }),
+      ],
+      // Only what is no handshake comes here.
+      ['/ws', () => problem(426, 'This address speaks WebSocket.', { Upgrade: 'websocket', Connection: 'Upgrade' })],
+    ])
+  }
+
+  #limits(): ConnectionLimits {
+    const { framesPerSecond, openConversations } = this.#options
+    return {
+      frame_bytes: limits.frameBytes,
+      text_bytes: limits.textBytes,
+      frames_per_second: framesPerSecond,
+      unanswered_commands: limits.unansweredCommands,
+      open_conversations: openConversations,
+      waiting_turns: limits.waitingTurns,
+    }
+  }
+
+  #lookAtLoad(): void {
+    const { service, logger } = this.#options
+    try {
+      const before = this.#load.level
+      const found = service.load()
+      this.#load = loadOf(levelOf(found.eta_ms, before), found)
+      if (this.#load.level !== before) this.#sessions.tellLoad(this.#load).catch((error: unknown) => logger.error({ err: error }, 'the load could not be told'))
+    } catch (error) {
+      logger.error({ err: error }, 'the load is not known')
+    }
+  }
+
+  #closePort(): void {
+    this.#listener?.close()
+    this.#listener = undefined
+  }
+
+  async #drain(): Promise<void> {
+    await this.#starting?.catch(() => {})
+    this.#closePort()
+    await this.#sessions.drain(this.#options.drainDeadlineMs)
+  }
+
+  async #stop(): Promise<void> {
+    // A start that failed has told its caller.
+    await this.#starting?.catch(() => {})
+    clearInterval(this.#loadTimer)
+    this.#sessions.stop()
+    this.#closePort()
+    this.#app.close()
+    await this.#page?.stop()
+    // The library frees its sockets in the next turn of the event loop.
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * One socket's way out. While it holds bytes that the network has not taken it is blocked: subscriptions wait with their
+ * positions, and replies wait here, at most as many as commands may be unanswered. So what a slow client costs is one
+ * frame that was under way, and those replies.
+ */
+import type { WebSocket } from 'uWebSockets.js'
+import { encodeServerMessage } from '../../protocol/websocket/codec.ts'
+import type { CloseCode } from '../../protocol/websocket/close-codes.ts'
+import type { ServerMessage } from '../../protocol/websocket/messages.ts'
+import type { Subprotocol } from '../../protocol/websocket/subprotocols.ts'
+import type { ClientConnection } from '../../actors/conversation-service.ts'
+
+export interface ConnectionOwner {
+  /** Milliseconds that never go back. */
+  monotonic(): number
+  /** The connection holds unsent bytes from now on. */
+  blocked(): void
+  /** Everything was taken, the waiting replies too. */
+  unblocked(): void
+  sentFrame(): void
+}
+
+interface Waiting {
+  readonly message: ServerMessage
+  readonly sent: (() => void) | undefined
+}
+
+export class Connection implements ClientConnection {
+  readonly subprotocol: Subprotocol
+  readonly #owner: ConnectionOwner
+  /** Null once closed: any call on a closed one throws. */
+  #socket: WebSocket<unknown> | null
+  #blocked = false
+  #waiting: Waiting[] = []
+  #unsentBytes = 0
+  #progressAt = 0
+  #resuming: NodeJS.Immediate | undefined
+
+  constructor(socket: WebSocket<unknown>, subprotocol: Subprotocol, owner: ConnectionOwner) {
+    this.#socket = socket
+    this.subprotocol = subprotocol
+    this.#owner = owner
+  }
+
+  get isOpen(): boolean {
+    return this.#socket !== null
+  }
+
+  get writable(): boolean {
+    return !this.#blocked && this.#socket !== null
+  }
+
+  send(frame: string | Uint8Array): void {
+    const socket = this.#socket
+    if (socket === null) return
+    this.#owner.sentFrame()
+    const status = socket.send(frame, typeof frame !== 'string')
+    if (status === 0) this.#block(socket)
+    // Dropped, which the limit of unsent bytes makes impossible unless somebody sends while blocked.
+    else if (status === 2) this.fellBehind()
+  }
+
+  /** Sends the reply, or keeps it until the connection is writable; `sent` is called once it is on its way. */
+  reply(message: ServerMessage, sent?: () => void): void {
+    if (this.#socket === null) return
+    if (this.#blocked) {
+      this.#waiting.push({ message, sent })
+      return
+    }
+    this.send(encodeServerMessage(this.subprotocol, message))
+    sent?.()
+  }
+
+  fellBehind(): void {
+    this.close(4430, 'too_slow')
+  }
+
+  /** Several sends as one write. `work` must not throw. */
+  cork(work: () => void): void {
+    if (this.#socket === null) return
+    this.#socket.cork(work)
+    this.checkUnsent()
+  }
+
+  /** Within a cork a send tells nothing, so that what is left unsent is asked for afterwards. */
+  checkUnsent(): void {
+    const socket = this.#socket
+    if (socket !== null && !this.#blocked && socket.getBufferedAmount() > 0) this.#block(socket)
+  }
+
+  /**
+   * The network took something. What waits is sent in a later turn of the event loop: what is sent within this handler
+   * of the library and not taken at once is never tried again.
+   */
+  drained(): void {
+    const socket = this.#socket
+    if (socket === null || !this.#blocked) return
+    if (socket.getBufferedAmount() > 0) return this.#noteProgress(socket)
+    this.#resuming ??= setImmediate(() => this.#resume())
+  }
+
+  /** How long, in milliseconds, the network has taken nothing of what is unsent. */
+  stalledMs(): number {
+    const socket = this.#socket
+    if (socket === null || !this.#blocked) return 0
+    if (socket.getBufferedAmount() < this.#unsentBytes) this.#noteProgress(socket)
+    return this.#owner.monotonic() - this.#progressAt
+  }
+
+  close(code: CloseCode, reason: string): void {
+    const socket = this.#socket
+    this.closed()
+    socket?.end(code, reason)
+  }
+
+  /** The socket is gone. */
+  closed(): void {
+    this.#socket = null
+    clearImmediate(this.#resuming)
+    this.#waiting = []
+  }
+
+  #block(socket: WebSocket<unknown>): void {
+    if (this.#blocked) {
+      this.#unsentBytes = socket.getBufferedAmount()
+      return
+    }
+    this.#blocked = true
+    this.#noteProgress(socket)
+    this.#owner.blocked()
+  }
+
+  #resume(): void {
+    this.#resuming = undefined
+    if (this.#socket === null) return
+    this.#blocked = false
+    while (!this.#blocked) {
+      const next = this.#waiting.shift()
+      if (next === undefined) break
+      this.reply(next.message, next.sent)
+    }
+    if (this.writable) this.#owner.unblocked()
+  }
+
+  #noteProgress(socket: WebSocket<unknown>): void {
+    this.#unsentBytes = socket.getBufferedAmount()
+    this.#progressAt = this.#owner.monotonic()
+  }
+}

@@ -1,0 +1,130 @@
+/** `/ws`: where uWebSockets.js and sessions meet. Every handler is wrapped, as one that throws aborts the process. */
+import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t } from 'uWebSockets.js'
+import uWS from 'uWebSockets.js'
+import { limits } from '../../protocol/websocket/limits.ts'
+import type { Subprotocol } from '../../protocol/websocket/subprotocols.ts'
+import { errorProblem } from '../http/answer.ts'
+import { sendAnswer } from '../http/send.ts'
+import { addressKey } from './address-key.ts'
+import { Connection } from './connection.ts'
+import { negotiate, type Handshake, type OriginPolicy } from './handshake.ts'
+import { Session, type SessionContext } from './session.ts'
+import type { Sessions } from './sessions.ts'
+
+/** The library cuts a connection at its limit without a word; below it we can say why. */
+const cutBytes = 2 * limits.frameBytes
+/** Never reached: nothing is sent on a connection that holds unsent bytes, and no frame is as large. A frame above it would be dropped. */
+const maxUnsentBytes = 64 * 1024 * 1024
+/** Longer than the SDK lets pass between pings; the library pings by itself before it gives up. */
+const idleTimeoutS = 60
+
+interface SocketData {
+  readonly subprotocol: Subprotocol
+  readonly address: string
+  session: Session | null
+}
+
+export interface EndpointOptions {
+  readonly context: SessionContext
+  readonly sessions: Sessions
+  readonly origins: OriginPolicy
+  readonly isDraining: () => boolean
+}
+
+export function serveWebSockets(app: TemplatedApp, { context, sessions, origins, isDraining }: EndpointOptions): void {
+  const { logger, metrics } = context
+
+  const decide = (req: HttpRequest, address: string): Handshake => {
+    const header = (name: string): string => req.getHeader(name)
+    const handshake = negotiate({ version: header('sec-websocket-version'), protocols: header('sec-websocket-protocol'), origin: header('origin'), host: header('host') }, origins)
+    if (!handshake.accepted) return handshake
+    if (isDraining()) return { accepted: false, answer: errorProblem('draining', { 'Retry-After': '1' }) }
+    const code = sessions.refusal(address)
+    return code === null ? handshake : { accepted: false, answer: errorProblem(code, { 'Retry-After': '5' }) }
+  }
+
+  const upgrade = (res: HttpResponse, req: HttpRequest, socketContext: us_socket_context_t): void => {
+    const address = addressKey(res.getRemoteAddress())
+    const handshake = decide(req, address)
+    if (!handshake.accepted) {
+      metrics.refusedHandshake(handshake.answer.status)
+      return sendAnswer(res, handshake.answer, false)
+    }
+    const data: SocketData = { subprotocol: handshake.subprotocol, address, session: null }
+    res.upgrade(data, req.getHeader('sec-websocket-key'), handshake.named, req.getHeader('sec-websocket-extensions'), socketContext)
+  }
+
+  /** A fault of ours: the connection ends, the process goes on. */
+  const failed = (error: unknown, session: Session | null): void => {
+    logger.error({ err: error }, 'a WebSocket handler failed')
+    try {
+      session?.close(1012, 'internal')
+    } catch (again) {
+      logger.error({ err: again }, 'a connection could not be closed')
+    }
+  }
+
+  app.ws<SocketData>('/ws', {
+    maxPayloadLength: cutBytes,
+    maxBackpressure: maxUnsentBytes,
+    idleTimeout: idleTimeoutS,
+    sendPingsAutomatically: true,
+    compression: uWS.DISABLED,
+    upgrade: (res, req, socketContext) => {
+      try {
+        upgrade(res, req, socketContext)
+      } catch (error) {
+        logger.error({ err: error }, 'a WebSocket handshake failed')
+        sendAnswer(res, errorProblem('internal'), false)
+      }
+    },
+    open: (socket) => {
+      const data = socket.getUserData()
+      try {
+        const session = new Session(context, (owner) => new Connection(socket, data.subprotocol, owner))
+        data.session = session
+        sessions.add(session, data.address)
+        metrics.opened()
+      } catch (error) {
+        failed(error, data.session)
+      }
+    },
+    message: (socket, message, isBinary) => {
+      const { session } = socket.getUserData()
+      try {
+        metrics.frameIn()
+        session?.receive(new Uint8Array(message), isBinary)
+        session?.handled()
+      } catch (error) {
+        failed(error, session)
+      }
+    },
+    ping: (socket) => {
+      const { session } = socket.getUserData()
+      try {
+        session?.receivedPing()
+      } catch (error) {
+        failed(error, session)
+      }
+    },
+    drain: (socket) => {
+      const { session } = socket.getUserData()
+      try {
+        session?.connection.drained()
+      } catch (error) {
+        failed(error, session)
+      }
+    },
+    close: (socket, code) => {
+      const { session } = socket.getUserData()
+      try {
+        metrics.closed(code)
+        if (session === null) return
+        sessions.remove(session)
+        session.closed()
+      } catch (error) {
+        failed(error, null)
+      }
+    },
+  })
+}
