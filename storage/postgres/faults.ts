@@ -25,19 +25,19 @@ export function isMissingTable(error: unknown): boolean {
 
 /** Connection exceptions, wrong transaction state (as on a standby), rollbacks, resources, locks and timeouts, shutdown, system errors. */
 const passingClasses = new Set(['08', '25', '40', '53', '55', '57', '58'])
-/** The statement was prepared on a connection that has forgotten it. */
-const forgottenStatement = '26000'
+/** Prepared statements are not as this connection believes: forgotten, or there already. A pooler in between may do so. */
+const confusedStatements = new Set(['26000', '42P05'])
 
 /** The same statement may succeed later, or on another connection. */
 export function isPassing(error: unknown): boolean {
-  if (error instanceof DatabaseError) return error.code !== undefined && (passingClasses.has(error.code.slice(0, 2)) || error.code === forgottenStatement)
+  if (error instanceof DatabaseError) return error.code !== undefined && (passingClasses.has(error.code.slice(0, 2)) || confusedStatements.has(error.code))
   // Errors of sockets and of the client library have no class of their own; those of a program have.
   return error instanceof Error && !(error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError)
 }
 
 /** Whether the statement had an effect is unknown, and this connection is of no more use. */
 export function isLostConnection(error: unknown): boolean {
-  if (error instanceof DatabaseError) return error.code !== undefined && (error.code.startsWith('08') || error.code.startsWith('57P'))
+  if (error instanceof DatabaseError) return error.code !== undefined && (error.code.startsWith('08') || error.code.startsWith('57P') || confusedStatements.has(error.code))
   return isPassing(error)
 }
 
