@@ -6,12 +6,14 @@ import { endWithNpm } from './end-with-npm.mjs'
 import { install } from './install.mjs'
 import { requireNode } from './node-version.mjs'
 import { root } from './run-command.mjs'
+import { requireServerBinary } from './server-binary.mjs'
 import { reportFailure } from './steps.mjs'
 
 requireNode()
 endWithNpm()
 try {
   await install()
+  requireServerBinary()
   await buildAll()
 } catch (error) {
   reportFailure(error)

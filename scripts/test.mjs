@@ -4,12 +4,14 @@ import { buildAll } from './build-all.mjs'
 import { checkAll } from './check-all.mjs'
 import { install } from './install.mjs'
 import { requireNode } from './node-version.mjs'
+import { requireServerBinary } from './server-binary.mjs'
 import { reportFailure } from './steps.mjs'
 
 requireNode()
 let count = { passed: 0, failed: 1, skipped: 0 }
 try {
   await install()
+  requireServerBinary()
   await buildAll()
   // Loaded only now: they need what was just installed and built.
   const { installTestPrerequisites } = await import('./test-prerequisites.mjs')
