@@ -1,4 +1,11 @@
-/** Prometheus metrics of one process. Each part declares its own, once; labels never name users or conversations. */
+/**
+ * Prometheus metrics of one process. Each part declares its own in one place, when it is built:
+ *
+ *     const frames = metrics.counter({ name: 'chatterbot_frames_total', help: 'Frames, by direction.', labels: ['direction'] })
+ *     frames.inc({ direction: 'in' })
+ *
+ * A label's values are a short list known ahead: every value is a time series that is kept for good.
+ */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 export interface MetricDefinition<Label extends string = string> {
@@ -18,17 +25,19 @@ export interface Metrics {
   expose(): Promise<string>
 }
 
-/** With those of the process and of its event loop. */
+/** Things there is no end of, and that are nobody else's business. */
+const endless = /^(user|conversation|message|turn|session)(_id)?$|^(address|ip|token)$/
+
+/** With those of the process and of its event loop. All bear `labels`. */
 export function createMetrics(labels: { readonly role: string; readonly node: string }): Metrics {
   const registry = new Registry()
   registry.setDefaultLabels(labels)
   collectDefaultMetrics({ register: registry })
-  const common = <Label extends string>(definition: MetricDefinition<Label>) => ({
-    name: definition.name,
-    help: definition.help,
-    labelNames: [...(definition.labels ?? [])],
-    registers: [registry],
-  })
+  const common = <Label extends string>({ name, help, labels: own = [] }: MetricDefinition<Label>) => {
+    const bad = own.find((label) => endless.test(label))
+    if (bad !== undefined) throw new RangeError(`${name} must not have a label ${bad}: its values have no end`)
+    return { name, help, labelNames: [...own], registers: [registry] }
+  }
   return {
     counter: (definition) => new Counter(common(definition)),
     gauge: (definition, collect) =>
