@@ -8,8 +8,8 @@ export interface OpenConversationsOptions {
   readonly service: ConversationService
   readonly connection: Connection
   readonly most: number
-  /** A conversation is no more this process's. */
-  readonly onMoved: () => void
+  /** A conversation that was open is no more this process's, and so is closed. */
+  readonly onMoved: (conversationId: number) => void
 }
 
 export class OpenConversations {
@@ -28,7 +28,16 @@ export class OpenConversations {
     // Opened again: the client starts from its cursor, so nothing of the old view may follow.
     this.close(conversationId)
     if (this.#subscriptions.size >= most) throw new ChatError('too_many_conversations')
-    const { opened, subscription } = await service.open(userId, command, connection, onMoved)
+    let moved = false
+    let held: Subscription | undefined
+    const { opened, subscription } = await service.open(userId, command, connection, () => {
+      moved = true
+      if (held === undefined || this.#subscriptions.get(conversationId) !== held) return
+      this.#subscriptions.delete(conversationId)
+      onMoved(conversationId)
+    })
+    if (moved) throw new ChatError('moved')
+    held = subscription
     if (this.#closed) subscription.close()
     else this.#subscriptions.set(conversationId, subscription)
     return { opened, start: () => subscription.start() }

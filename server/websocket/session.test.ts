@@ -261,12 +261,27 @@ t.test('events follow the reply to open, never before it', async (t) => {
   t.same(await socket.next(), { type: 'turn.delta', turn_id: turnId, attempt: 1, offset: 0, end: 2, text: 'Hi' })
 })
 
-t.test('a conversation that moved to another process closes the connection with 1012', async (t) => {
-  const edge = await startTestEdge(t)
+t.test('a conversation that moved to another process is closed unasked, and can be opened again', async (t) => {
+  let movedEarly = false
+  const inner = scriptedService()
+  const service = scriptedService({
+    open: async (userId, command, connection, onMoved) => {
+      if (movedEarly) onMoved()
+      return inner.open(userId, command, connection, onMoved)
+    },
+  })
+  const edge = await startTestEdge(t, { service })
   const socket = await edge.join()
   await socket.ask(open)
-  edge.service.subscriptions[0]?.moved()
-  t.same(await socket.closed, { code: 1012, reason: 'moved' })
+  inner.subscriptions[0]?.moved()
+  t.same(await socket.next(), { type: 'conversation.closed', conversation_id: 1024 })
+  t.equal(code(await socket.ask({ type: 'conversation.close', conversation_id: 1024 })), 'conversation_not_open')
+  t.equal(code(await socket.ask(open)), 'conversation.opened')
+  inner.subscriptions[0]?.moved()
+  t.equal((await socket.ask({ type: 'ping' })).type, 'pong', 'what is dead already tells nothing more')
+  t.same(socket.messages, [])
+  movedEarly = true
+  t.match(await socket.ask({ ...open, conversation_id: 2048 }), { type: 'error', code: 'moved', retryable: true })
 })
 
 t.test('whatever the actors throw is answered as internal, and the process lives', async (t) => {

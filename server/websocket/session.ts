@@ -7,8 +7,8 @@
  * leaving: the server drains; new commands are refused, and the connection closes (1012) once all others are answered.
  * closed: whatever is still under way ends unseen.
  *
- * A client whose conversation went to another process (`moved`) is closed with 1012 as well: v1 has no event that says
- * so of one conversation, and after a reconnect it opens its conversations from its cursors anyway.
+ * A client whose conversation went to another process is sent `conversation.closed` unasked, and opens it again from its
+ * cursor.
  */
 import { randomUUID } from 'node:crypto'
 import { ChatError } from '../../protocol/errors.ts'
@@ -67,7 +67,7 @@ export class Session implements ConnectionOwner {
       service: context.service,
       connection: this.connection,
       most: context.limits.open_conversations,
-      onMoved: () => this.close(1012, 'moved'),
+      onMoved: (conversationId) => this.connection.reply({ type: 'conversation.closed', conversation_id: conversationId }),
     })
   }
 

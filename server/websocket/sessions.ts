@@ -12,6 +12,8 @@ const tickMs = 1000
 const toldAtOnce = 1000
 /** Apart, so that the clients of a process don't all come to its neighbours at the same moment. */
 const leaveApartMs = 2
+/** From the time at which a client is to reconnect until it is closed: its old connection serves until the new one does. */
+const longestGraceMs = 1000
 
 export interface SessionsOptions {
   readonly maxConnections: number
@@ -105,16 +107,18 @@ export class Sessions {
   }
 
   /**
-   * Tells everyone when to reconnect, closes each at that time, spread over at most half of `deadlineMs`, and resolves
-   * when all are gone: at the deadline by force.
+   * Tells everyone when to reconnect, spread over at most half of `deadlineMs`, closes each a moment after that time,
+   * and resolves when all are gone: at the deadline by force.
    */
   async drain(deadlineMs: number): Promise<void> {
     const began = this.#options.monotonic()
     const spreadMs = Math.min(deadlineMs / 2, this.#members.size * leaveApartMs)
     const leaving = [...this.#members.keys()].map((session, index, all) => ({ session, atMs: Math.round((spreadMs * index) / all.length) }))
     await inTurns(leaving, ({ session, atMs }) => session.tellDraining(atMs))
+    const graceMs = Math.min(longestGraceMs, deadlineMs / 4)
     for (const { session, atMs } of leaving) {
-      const waitMs = atMs - (this.#options.monotonic() - began)
+      if (this.#members.size === 0) return
+      const waitMs = atMs + graceMs - (this.#options.monotonic() - began)
       if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
       session.leave()
     }

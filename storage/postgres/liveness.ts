@@ -35,6 +35,11 @@ export class Liveness implements Service {
     return this.#shards.get(shard) as ShardLiveness
   }
 
+  /** Names of the shards that have been without a renewal for 4 s. */
+  get lapsed(): readonly string[] {
+    return [...this.#shards.values()].filter(({ lapsed }) => lapsed).map(({ name }) => name)
+  }
+
   /** Called when a shard was without a renewal for 4 s, by the monotonic clock; once until it is renewed. Returns the function that stops it. */
   onLapse(listener: (shard: string) => void): () => void {
     this.#lapseListeners.add(listener)
