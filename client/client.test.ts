@@ -67,6 +67,7 @@ for (const subprotocol of subprotocols) {
     const { edge, client, fake, conversation } = await talk(t, { subprotocol })
     t.equal([...edge.connections][0]?.subprotocol, subprotocol)
     t.equal(client.state, 'open')
+    t.match(client, { welcome: { user_id: 'user', node_id: 'fake' }, load: { level: 'normal' } })
     const turn = conversation.send('What is light? 🦊', { params: { temperature: 0.5 } })
     t.match(conversation.snapshot().outbox, [{ text: 'What is light? 🦊', state: 'pending', kind: 'send' }])
     const accepted = await turn.accepted

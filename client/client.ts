@@ -11,10 +11,10 @@ import { limits } from '../protocol/websocket/limits.ts'
 import type { ReplyOf, ServerMessage } from '../protocol/websocket/messages.ts'
 import { defaultSubprotocol, type Subprotocol } from '../protocol/websocket/subprotocols.ts'
 import { ClientClosedError } from './client-errors.ts'
+import { newClientId } from './client-id.ts'
 import { Connection, type ConnectionOwner, type ConnectionState } from './connection.ts'
 import { Conversation } from './conversation.ts'
 import { Emitter } from './emitter.ts'
-import { newClientId } from './random.ts'
 import { Requests } from './requests.ts'
 import type { WebSocketConstructor } from './websocket.ts'
 
@@ -78,6 +78,8 @@ export class ChatClient {
   readonly #backoff: { readonly baseMs: number; readonly maxMs: number }
   #connecting: Promise<void> | null = null
   #error: ChatError | null = null
+  #welcome: ReplyOf<'hello'> | null = null
+  #load: Load | null = null
   #isConnected = false
 
   constructor(options: ClientOptions & { readonly WebSocket: WebSocketConstructor }) {
@@ -100,6 +102,16 @@ export class ChatClient {
   /** Why the client closed by itself; null while it has not. */
   get error(): ChatError | null {
     return this.#error
+  }
+
+  /** Who the server takes the client for, and what limits hold: of the latest connection; null before the first. */
+  get welcome(): ReplyOf<'hello'> | null {
+    return this.#welcome
+  }
+
+  /** How busy the server is, as it told last. */
+  get load(): Load | null {
+    return this.#load
   }
 
   /** Resolves with the first welcome. Rejects where the server refuses for good. The client connects by itself with its first use. */
@@ -175,10 +187,11 @@ export class ChatClient {
     return {
       connected: (welcome) => {
         this.#isConnected = true
-        this.#requests.connected((command) => this.#connection.send(command))
+        this.#welcome = welcome
+        this.#requests.connected((command) => this.#connection.send(command), welcome.limits.unanswered_commands)
         for (const conversation of this.#conversations.values()) conversation.connected()
         this.#emitter.emit('welcome', welcome)
-        this.#emitter.emit('load', welcome.load)
+        this.#setLoad(welcome.load)
       },
       disconnected: () => {
         this.#isConnected = false
@@ -219,8 +232,13 @@ export class ChatClient {
       case 'auth.expiring':
         return void this.#refresh()
       case 'server.load':
-        return this.#emitter.emit('load', message)
+        return this.#setLoad(message)
     }
+  }
+
+  #setLoad({ level, queue_depth, eta_ms, advice }: Load): void {
+    this.#load = { level, queue_depth, eta_ms, advice }
+    this.#emitter.emit('load', this.#load)
   }
 
   /** New credentials for the connection there is. Without them the server closes it, and the next one gets new ones. */

@@ -10,7 +10,7 @@ import { mayReconnect } from '../protocol/websocket/close-codes.ts'
 import type { Command, ReplyOf, ServerMessage } from '../protocol/websocket/messages.ts'
 import { errorOfCloseCode } from './client-errors.ts'
 import { Link, type LinkOptions, type LinkOwner } from './link.ts'
-import { backoffMs } from './random.ts'
+import { backoffMs, boundedWaitMs } from './waits.ts'
 
 export type ConnectionState = 'connecting' | 'open' | 'reconnecting' | 'closed'
 
@@ -120,7 +120,7 @@ export class Connection implements LinkOwner {
 
   #dialIn(delayMs: number): void {
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#dial(), delayMs)
+    this.#timer = setTimeout(() => this.#dial(), boundedWaitMs(delayMs))
   }
 
   #dial(): void {

@@ -9,9 +9,10 @@ import { discard, fail, outboxBound, put, retry } from './conversation-outbox.ts
 import { findTurn, reduce, type ConversationMessage } from './conversation-reducer.ts'
 import { Emitter } from './emitter.ts'
 import { EventStream } from './event-stream.ts'
-import { backoffMs, newClientId } from './random.ts'
+import { newClientId } from './client-id.ts'
 import { ConnectionLostError, type Requests } from './requests.ts'
 import { SentTurn } from './sent-turn.ts'
+import { backoffMs } from './waits.ts'
 
 export interface SendOptions {
   /** The message to go on from; null: a new root. Left out: the newest message. */

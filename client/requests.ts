@@ -6,7 +6,7 @@
 import { ChatError } from '../protocol/errors.ts'
 import type { Command, Reply, ReplyOf } from '../protocol/websocket/messages.ts'
 import { ServerError } from './client-errors.ts'
-import { backoffMs } from './random.ts'
+import { backoffMs, boundedWaitMs } from './waits.ts'
 
 /** The connection that the command belonged to is gone. */
 export class ConnectionLostError extends Error {
@@ -34,8 +34,8 @@ interface Request {
 
 /** Commands kept at most. Beyond it a new one fails on the spot. */
 const requestsBound = 512
-/** Commands on their way at most; servers allow more, and round trips pace the rest. */
-const window = 16
+/** Commands on their way at most, where the server allows as many; round trips pace the rest. */
+const largestWindow = 16
 /** Times a command that was refused for now is sent again before its error is told. */
 const retries = 4
 
@@ -44,6 +44,7 @@ export class Requests {
   readonly #requests = new Map<number, Request>()
   readonly #open = new Set<number>()
   #send: ((command: Command) => boolean) | null = null
+  #window = largestWindow
   #onTheWay = 0
   #lastRef = 0
   #closed: Error | null = null
@@ -65,8 +66,10 @@ export class Requests {
     return new Promise((resolve, reject) => this.ask(command, options, resolve, reject))
   }
 
-  connected(send: (command: Command) => boolean): void {
+  /** `allowed`: unanswered commands that the server allows, of which pings need some. */
+  connected(send: (command: Command) => boolean, allowed: number): void {
     this.#send = send
+    this.#window = Math.max(1, Math.min(largestWindow, allowed - 2))
     this.#pump()
   }
 
@@ -125,7 +128,7 @@ export class Requests {
     request.retry = setTimeout(() => {
       request.retry = undefined
       this.#pump()
-    }, error.retryAfterMs ?? backoffMs(request.refusals, this.#backoff))
+    }, boundedWaitMs(error.retryAfterMs ?? backoffMs(request.refusals, this.#backoff)))
   }
 
   #drop(ref: number, request: Request): Request {
@@ -137,7 +140,7 @@ export class Requests {
 
   #pump(): void {
     for (const request of this.#requests.values()) {
-      if (this.#send === null || this.#onTheWay >= window) return
+      if (this.#send === null || this.#onTheWay >= this.#window) return
       const { within } = request.options
       if (request.sent || request.retry !== undefined || (within !== undefined && !this.#open.has(within))) continue
       // Where it cannot be sent the connection is about to be reported lost.

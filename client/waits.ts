@@ -1,6 +1,6 @@
-/** Chosen by the client, so that sending again is safe. Works in pages without TLS too, where crypto.randomUUID does not. */
-export function newClientId(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+/** A wait that the server asked for, within reason: timers take no more than 2^31 ms, and no server is worth waiting for longer. */
+export function boundedWaitMs(askedMs: number): number {
+  return Math.min(askedMs, 600_000)
 }
 
 /** Full jitter: anything up to a limit that doubles with each failure, so that the clients of a lost server do not return as one. */
