@@ -1,5 +1,10 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { expectedText, verifyTranscript } from '../load-tests/simulated-vllm/reply.ts'
+import { decodeDeltaBatch } from '../protocol/bus/codec.ts'
+import { deltasSubject } from '../protocol/bus/subjects.ts'
+import { lanes } from '../platform/bus/job-queue.ts'
 import { startHarness } from './testing/bridge-harness.ts'
 
 t.test('a turn is answered: begun, streamed, finished, acked', async (t) => {
@@ -15,4 +20,164 @@ t.test('a turn is answered: begun, streamed, finished, acked', async (t) => {
   await bridge.drain()
   t.equal(await owner.jobsLeft(), 0)
   t.equal(engine.requests.length, 1)
+})
+
+t.test('many turns at once, on two replicas evenly, each with its own text', async (t) => {
+  const { owner, engines, bridge } = await startHarness(t, { engines: [{ tokensPerSecond: 1000 }, { tokensPerSecond: 1000 }], concurrency: 20 })
+  const turns = await Promise.all(Array.from({ length: 60 }, (_, index) => owner.send({ question: `question ${index} [[tokens=${20 + index}]]`, lane: lanes[index % 3] ?? 'standard' })))
+  await Promise.all(turns.map((turn) => owner.ended(turn)))
+  for (const [index, turn] of turns.entries()) t.match(verifyTranscript(turn.text, turn.messages[0]?.content ?? '', { tokens: 20 + index }), { ok: true })
+  t.equal(engines.reduce((sum, engine) => sum + engine.requests.length, 0), 60)
+  t.ok(engines.every((engine) => engine.metrics.peakRunning <= 11 && engine.metrics.peakRunning >= 8), 'as many as there are slots, and evenly')
+  await bridge.drain()
+  t.equal(await owner.jobsLeft(), 0)
+})
+
+t.test('max_tokens ends a reply with length, and a stop string with stop, unseen and untold to the engine', async (t) => {
+  const { owner, engine } = await startHarness(t)
+  const long = await owner.send({ question: 'long [[tokens=50]]', params: { max_tokens: 20 } })
+  await owner.ended(long)
+  t.match(long.ended?.outcome, { type: 'finished', reason: 'length' })
+  t.equal(long.text, expectedText('long [[tokens=50]]', 20))
+  t.equal(long.ids.length, 20)
+
+  const question = 'cut [[tokens=50]]'
+  const whole = expectedText(question, 50)
+  const stop = whole.slice(40, 49)
+  const cut = await owner.send({ question, params: { stop: [stop, 'not there'] } })
+  await owner.ended(cut)
+  t.match(cut.ended?.outcome, { type: 'finished', reason: 'stop' })
+  t.equal(cut.text, whole.slice(0, whole.indexOf(stop)))
+  t.ok((cut.ended?.usage?.completion_tokens ?? 0) > 0, 'counted without the engine')
+  await engine.until(() => engine.metrics.running === 0)
+})
+
+t.test('a stop string is found across a broken stream', async (t) => {
+  const { owner, engine } = await startHarness(t)
+  const question = 'broken stop [[tokens=50]]'
+  const whole = expectedText(question, 50)
+  const stop = whole.slice(36, 60)
+  for (let at = 8; at < 24; at++) {
+    engine.faults.set([{ kind: 'cut', requests: 1, atToken: at }])
+    const turn = await owner.send({ question, params: { stop: [stop] } })
+    await owner.ended(turn)
+    t.equal(turn.text, whole.slice(0, 36), `cut at ${at}`)
+    t.match(turn.ended?.outcome, { type: 'finished', reason: 'stop' })
+  }
+})
+
+t.test('a reply without end stops at the greatest size of a message', async (t) => {
+  const { owner, engine } = await startHarness(t, { engines: [{ maxModelLen: 40_000 }] })
+  const turn = await owner.send({ question: 'endless [[tokens=30000]]', params: { max_tokens: 30_000 } })
+  await owner.ended(turn)
+  t.match(turn.ended?.outcome, { type: 'finished', reason: 'length' })
+  t.equal(Buffer.byteLength(turn.text), 32 * 1024)
+  t.ok(expectedText('endless [[tokens=30000]]', 30_000).startsWith(turn.text))
+  await engine.until(() => engine.metrics.running === 0)
+})
+
+t.test('the first delta goes at once, the others together, and a silent turn is heard of', async (t) => {
+  const { owner, bus } = await startHarness(t, { engines: [{ tokensPerSecond: 1000, firstTokenMs: 150 }], timing: { deltaFlushMs: 20, beatMs: 100 }, concurrency: 8 })
+  const batches: { items: number; texts: string[] }[] = []
+  const channel = bus.channel()
+  t.teardown(() => channel.close())
+  channel.subscribe(deltasSubject('edge-1'), ({ payload }) => {
+    const { items } = decodeDeltaBatch(payload)
+    batches.push({ items: items.length, texts: items.map(([, , , text]) => text) })
+  })
+  const turns = await Promise.all(Array.from({ length: 8 }, (_, index) => owner.send({ question: `together ${index} [[tokens=200]]` })))
+  await Promise.all(turns.map((turn) => owner.ended(turn)))
+  t.ok(turns.every((turn) => turn.beats > 0), 'beats before the first token')
+  const withText = batches.filter(({ texts }) => texts.some((text) => text !== ''))
+  t.ok(withText.slice(0, 8).every(({ items }) => items === 1), 'the first of each alone')
+  t.ok(withText.length < 8 * 200 / 10, `${withText.length} batches for ${8 * 200} tokens`)
+  t.ok(withText.some(({ items }) => items > 3))
+})
+
+t.test('parameters are passed on, defaults given, and the system prompt leads', async (t) => {
+  const bodies: Record<string, unknown>[] = []
+  const headers: (string | undefined)[] = []
+  const chunk = (choice: object, more: object = {}): string => `data: ${JSON.stringify({ choices: [{ index: 0, ...choice }], ...more })}\n\n`
+  const server = createServer((request, response) => {
+    headers.push(request.headers.authorization)
+    if (request.url === '/v1/models') {
+      response.end(JSON.stringify({ data: [{ id: 'strict', max_model_len: 4096 }] }))
+      return
+    }
+    let body = ''
+    request.on('data', (piece: Buffer) => (body += piece.toString()))
+    request.on('end', () => {
+      bodies.push(JSON.parse(body) as Record<string, unknown>)
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.write(chunk({ delta: { role: 'assistant', content: '' } }, { prompt_token_ids: [5, 6] }))
+      response.write(chunk({ delta: { content: 'a\u0000b' }, token_ids: [1] }))
+      response.end(`${chunk({ delta: { content: '' }, finish_reason: 'stop', token_ids: [2] })}data: [DONE]\n\n`)
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => new Promise((resolve) => server.close(resolve)))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { owner, log } = await startHarness(t, { engines: [], endpoints: [{ url, apiKey: 'sk-very-secret' }], systemPrompt: 'be kind', maxTokens: 77 })
+  const plain = await owner.send({ question: 'plain' })
+  await owner.ended(plain)
+  t.same(bodies[0], {
+    model: 'strict',
+    messages: [{ role: 'system', content: 'be kind' }, { role: 'user', content: 'plain' }],
+    max_tokens: 77,
+    temperature: 0,
+    top_p: 1,
+    stream: true,
+    stream_options: { include_usage: true },
+    return_token_ids: true,
+  })
+  t.equal(plain.text, 'a\ufffdb', 'U+0000 cannot be stored')
+  const own = await owner.send({ question: 'own', system: 'be brief', params: { temperature: 0.5, top_p: 0.9, max_tokens: 5, seed: 42, stop: ['x'] } })
+  await owner.ended(own)
+  t.same(bodies[1], {
+    model: 'strict',
+    messages: [{ role: 'system', content: 'be brief' }, { role: 'user', content: 'own' }],
+    max_tokens: 5,
+    temperature: 0.5,
+    top_p: 0.9,
+    seed: 42,
+    stream: true,
+    stream_options: { include_usage: true },
+    return_token_ids: true,
+  })
+  t.ok(headers.every((header) => header === 'Bearer sk-very-secret'))
+  const logged = JSON.stringify(log)
+  for (const secret of ['sk-very-secret', 'plain', 'be kind']) t.notOk(logged.includes(secret), `${secret} is not logged`)
+})
+
+t.test('a bridge is ready when an engine is, and takes no job before', async (t) => {
+  const { owner, engine, bridge } = await startHarness(t, { timing: { probeIntervalMs: 20, fetchWaitMs: 20 } })
+  engine.faults.set([{ kind: 'refuse' }])
+  const changes: boolean[] = []
+  await new Promise<void>((resolve) => {
+    const stop = bridge.onReadyChange((ready) => {
+      changes.push(ready)
+      stop()
+      resolve()
+    })
+  })
+  t.same(changes, [false])
+  t.equal(bridge.ready, false)
+  const turn = await owner.send({ question: 'patience [[tokens=5]]' })
+  engine.faults.clear()
+  await owner.ended(turn)
+  t.equal(bridge.ready, true)
+  t.equal(turn.run, 1)
+})
+
+t.test('figures of runs, batches and replicas are told', async (t) => {
+  const { owner, bridge, metrics } = await startHarness(t)
+  await owner.ended(await owner.send({ question: 'figures [[tokens=9]]' }))
+  await bridge.drain()
+  const text = await metrics.expose()
+  t.match(text, /chatterbot_runs_total\{outcome="stop"[^}]*\} 1/)
+  t.match(text, /chatterbot_generated_tokens_total\{[^}]*\} 10/)
+  t.match(text, /chatterbot_replica_available\{replica="127\.0\.0\.1:\d+"[^}]*\} 1/)
+  t.match(text, /chatterbot_replica_in_flight\{[^}]*\} 0/)
+  t.match(text, /chatterbot_kept_runs\{[^}]*\} 0/)
+  t.match(text, /chatterbot_engine_first_token_seconds_count\{[^}]*\} 1/)
 })

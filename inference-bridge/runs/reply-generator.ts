@@ -171,7 +171,8 @@ export class ReplyGenerator {
     try {
       const end = await stream.done
       if (end.type === 'failed') return end.failure
-      return end.type === 'finished' ? null : (refused ?? 'left')
+      if (refused !== null) return refused
+      return end.type === 'finished' || generation.end !== null ? null : 'left'
     } finally {
       clearTimeout(deadline)
       ended.abort()

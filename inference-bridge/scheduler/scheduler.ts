@@ -27,8 +27,6 @@ export interface SchedulerOptions {
 const beatsPerAckWait = 3
 /** Jobs in hand, those included whose finish waits for their owner, to each slot: with more, nothing is pulled. */
 const keptPerSlot = 4
-/** Each lane may always have one job under way to here. */
-const leastWindow = lanes.length
 const releaseDelayMs = 1000
 
 interface LanePoll {
@@ -50,12 +48,14 @@ export class Scheduler {
   readonly #polling = new Set<Promise<void>>()
   readonly #closing = new AbortController()
   #slotsTaken = 0
+  #inHand = 0
   #active = false
   #beatTimer: NodeJS.Timeout | undefined
 
   constructor(options: SchedulerOptions) {
     this.#options = options
-    this.#windowSize = Math.max(leastWindow, Math.ceil(options.slots / 4))
+    // A lane that is empty is waited on with room for one job, which is not to be at the cost of the others.
+    this.#windowSize = Math.ceil(options.slots / 4) + lanes.length - 1
   }
 
   /** Jobs pulled and not yet begun. */
@@ -65,7 +65,7 @@ export class Scheduler {
 
   /** Jobs begun and not disposed of. */
   get inHand(): number {
-    return this.#working.size
+    return this.#inHand
   }
 
   /** Pulls while active. Inactive, what has not begun goes back, for a bridge that can. */
@@ -93,7 +93,7 @@ export class Scheduler {
 
   #advance(): void {
     if (!this.#active) return
-    while (this.#slotsTaken < this.#options.slots && this.#working.size < this.#options.slots * keptPerSlot) {
+    while (this.#slotsTaken < this.#options.slots && this.#inHand < this.#options.slots * keptPerSlot) {
       const job = this.#window.take()
       if (job === null) break
       this.#begin(job)
@@ -104,6 +104,7 @@ export class Scheduler {
   #begin(job: Job): void {
     let generating = true
     this.#slotsTaken += 1
+    this.#inHand += 1
     const generated = (): void => {
       if (!generating) return
       generating = false
@@ -123,6 +124,7 @@ export class Scheduler {
       })
       .finally(() => {
         generated()
+        this.#inHand -= 1
         this.#held.delete(job)
         this.#working.delete(work)
         this.#advance()
@@ -138,7 +140,7 @@ export class Scheduler {
     const idle = new Set(lanes.filter((lane) => this.#polls[lane].asked === 0))
     const asked = lanes.reduce((sum, lane) => sum + this.#polls[lane].asked, 0)
     let room = this.#options.slots + this.#windowSize - this.#slotsTaken - this.#window.size - asked
-    if (this.#working.size >= this.#options.slots * keptPerSlot) return
+    if (this.#inHand >= this.#options.slots * keptPerSlot) return
     let spare = room - idle.size
     let weight = [...idle].reduce((sum, lane) => sum + (this.#polls[lane].hot ? laneWeights[lane] : 0), 0)
     while (room > 0) {
