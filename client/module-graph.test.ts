@@ -12,7 +12,7 @@ async function modulesFrom(path: string, seen = new Set<string>()): Promise<Set<
   seen.add(path)
   const source = await readFile(path, 'utf8')
   // As tsc writes imports: on one line.
-  for (const [, specifier] of source.matchAll(/^(?:import|export) .*'([^']+)';$/gm)) {
+  for (const [, specifier] of source.matchAll(/^(?:import|export) (?:.* from )?'([^']+)';$/gm)) {
     if (specifier === undefined) continue
     if (!specifier.startsWith('.')) throw new Error(`${path} imports ${specifier}`)
     await modulesFrom(join(dirname(path), specifier), seen)
