@@ -22,16 +22,17 @@ const compositionRoot = /^[^/]+\/main\.ts$/
 /** Benchmarks measure every part, and are no part of anything. */
 const benchmarks = 'load-tests/bench/'
 
-const testFile = /\.test\.tsx?$/
+/** Tests and what they share. They see their layer's own, the harness and the simulated engine, and may speak to a server with any library. */
+const testCode = /\.test\.tsx?$|\/testing\/|^tests\//
 const forTests = ['tests/harness/', 'load-tests/simulated-vllm/']
 
 /** Client libraries, and the only folders that know them; everyone else uses the port. */
 const owners = [
-  { packages: /^pg(-cursor)?$/, folders: ['storage/postgres/', 'tests/'] },
-  { packages: /^undici$/, folders: ['inference-bridge/', 'tests/'] },
-  { packages: /^uWebSockets\.js$/, folders: ['server/', 'load-tests/', 'tests/'] },
-  { packages: /^@nats-io\//, folders: ['platform/bus/nats/', 'tests/'] },
-  { packages: /^ioredis$/, folders: ['storage/redis/', 'tests/'] },
+  { packages: /^pg(-cursor)?$/, folders: ['storage/postgres/'] },
+  { packages: /^undici$/, folders: ['inference-bridge/'] },
+  { packages: /^uWebSockets\.js$/, folders: ['server/', 'load-tests/'] },
+  { packages: /^@nats-io\//, folders: ['platform/bus/nats/'] },
+  { packages: /^ioredis$/, folders: ['storage/redis/'] },
   { packages: /^node-llama-cpp$/, folders: ['inference-bridge/local-engine/'] }
 ]
 
@@ -54,6 +55,7 @@ export function findBreaches(root) {
 }
 
 function packageFault(file, specifier) {
+  if (testCode.test(file)) return undefined
   const owner = owners.find(({ packages }) => packages.test(specifier))
   if (owner === undefined || owner.folders.some((folder) => file.startsWith(folder))) return undefined
   return `imports ${specifier}, which only ${owner.folders.join(', ')} may`
@@ -63,9 +65,10 @@ function layerFault(file, target) {
   const [from] = file.split('/')
   const [to] = target.split('/')
   const allowed = layers[from]
+  if (!testCode.test(file) && testCode.test(target)) return `imports ${target}, which is for tests`
   if (from === to || allowed.includes('*') || allowed.includes(to)) return undefined
   if ((compositionRoot.test(file) || file.startsWith(benchmarks)) && to in layers) return undefined
-  if (testFile.test(file) && forTests.some((folder) => target.startsWith(folder))) return undefined
+  if (testCode.test(file) && forTests.some((folder) => target.startsWith(folder))) return undefined
   return `${from} imports ${path.posix.normalize(target)}; it may import ${['itself', ...allowed].join(', ')}`
 }
 

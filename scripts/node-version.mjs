@@ -7,7 +7,7 @@ export function requireNode() {
   if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) return
   console.error(
     `ChatterBot needs Node ${oldest.join('.')} or later; this is ${process.version} (${process.execPath}).\n` +
-      'Install the current LTS release from https://nodejs.org or with your version manager (nvm install --lts), then run the command again.'
+      'Install Node 20, or a later LTS release, from https://nodejs.org or with your version manager (nvm install 20), then run the command again.'
   )
   process.exit(1)
 }

@@ -63,9 +63,12 @@ t.test('boundaries', async (t) => {
     t.same(breachesOf(t, {
       'server/main.ts': "import '../inference-bridge/x.ts'\nprocess.env['PORT']\n",
       'storage/a.test.ts': "import '../tests/harness/postgres.ts'\nimport '../load-tests/simulated-vllm/server.ts'\n",
+      'storage/testing/shared.ts': "import '../../tests/harness/postgres.ts'\nimport 'undici'\n",
       'storage/postgres/x.ts': "import pg from 'pg'\n"
     }), [])
-    t.match(breachesOf(t, { 'storage/a.ts': "import '../tests/harness/postgres.ts'\n" }), [/storage imports tests/])
+    t.match(breachesOf(t, { 'storage/a.ts': "import '../tests/harness/postgres.ts'\n" }), [/for tests/])
+    t.match(breachesOf(t, { 'storage/a.ts': "import './testing/shared.ts'\n" }), [/for tests/])
+    t.match(breachesOf(t, { 'storage/a.test.ts': "import '../actors/x.ts'\n" }), [/storage imports actors/])
     t.match(breachesOf(t, { 'server/deep/main.ts': "import '../../web/x.ts'\n" }), [/server imports web/])
   })
 
