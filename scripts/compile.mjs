@@ -7,7 +7,8 @@ import { SetupError, step } from './steps.mjs'
 /** Compiles TypeScript to dist/, unless dist/ was made from exactly these sources. */
 export async function compile() {
   const { include } = JSON.parse(readFileSync(path.join(root, 'tsconfig.json'), 'utf8'))
-  const made = fingerprint([...include, 'tsconfig.json', 'package-lock.json'])
+  const sources = include.filter((folder) => existsSync(path.join(root, folder))).flatMap(filesBelow).filter((file) => /\.tsx?$/.test(file))
+  const made = fingerprint([...sources, 'tsconfig.json', 'package-lock.json'])
   if (readStamp('compiled') === made) return
   await step('Compiling', async () => {
     const { code, output } = await runCommand(process.execPath, [commandOf('typescript', 'tsc'), '--pretty', 'false'])
