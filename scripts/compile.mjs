@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
-import { filesBelow, fingerprint, readStamp, writeStamp } from './fingerprint.mjs'
+import { filesBelow, fingerprint, makeOnce } from './fingerprint.mjs'
 import { commandOf, lastLines, root, runCommand } from './run-command.mjs'
 import { SetupError, step } from './steps.mjs'
 
@@ -9,13 +9,13 @@ export async function compile() {
   const { include } = JSON.parse(readFileSync(path.join(root, 'tsconfig.json'), 'utf8'))
   const sources = include.filter((folder) => existsSync(path.join(root, folder))).flatMap(filesBelow).filter((file) => /\.tsx?$/.test(file))
   const made = fingerprint([...sources, 'tsconfig.json', 'package-lock.json'])
-  if (readStamp('compiled') === made) return
-  await step('Compiling', async () => {
-    const { code, output } = await runCommand(process.execPath, [commandOf('typescript', 'tsc'), '--pretty', 'false'])
-    if (code !== 0) throw new SetupError(lastLines(output, 40), 'mend the types named above, or go back to a commit that compiles.')
-    removeOrphans(include)
-  })
-  writeStamp('compiled', made)
+  await makeOnce('compiled', made, () =>
+    step('Compiling', async () => {
+      const { code, output } = await runCommand(process.execPath, [commandOf('typescript', 'tsc'), '--pretty', 'false'])
+      if (code !== 0) throw new SetupError(lastLines(output, 40), 'mend the types named above, or go back to a commit that compiles.')
+      removeOrphans(include)
+    })
+  )
 }
 
 /** A deleted source must not go on as a program or a test in dist/. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { root } from './run-command.mjs'
 
@@ -25,14 +25,15 @@ export function fingerprint(paths) {
   return hash.digest('hex')
 }
 
-const stampFile = (name) => path.join(root, 'dist', `.${name}`)
-
-/** The fingerprint that the last good build of `name` was made from. */
-export function readStamp(name) {
-  return existsSync(stampFile(name)) ? readFileSync(stampFile(name), 'utf8') : ''
-}
-
-export function writeStamp(name, value) {
-  mkdirSync(path.dirname(stampFile(name)), { recursive: true })
-  writeFileSync(stampFile(name), value)
+/**
+ * Runs `make` unless the last good run of it under this name was for the same fingerprint.
+ * A run that fails may have left anything behind, and so forgets the one before.
+ */
+export async function makeOnce(name, made, make) {
+  const stamp = path.join(root, 'dist', `.${name}`)
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === made) return
+  rmSync(stamp, { force: true })
+  await make()
+  mkdirSync(path.dirname(stamp), { recursive: true })
+  writeFileSync(stamp, made)
 }
