@@ -215,7 +215,7 @@ export class ChatClient {
   }
 
   #receive(message: ServerMessage): void {
-    if (this.#requests.receive(message as { type: string; ref?: string | number })) return
+    if (this.#requests.receive(message)) return
     switch (message.type) {
       case 'message.added':
       case 'conversation.updated':
@@ -233,6 +233,8 @@ export class ChatClient {
         return void this.#refresh()
       case 'server.load':
         return this.#setLoad(message)
+      // Answers to commands; a drain is the connection's affair.
+      default:
     }
   }
 

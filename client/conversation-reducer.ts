@@ -11,7 +11,9 @@ import type { TurnQueued } from '../protocol/websocket/events/turn-queued.ts'
 import type { TurnStarted } from '../protocol/websocket/events/turn-started.ts'
 import { findMessage, fromWire, heldMessages, mergeMessages, type ChatMessage, type ConversationState, type LiveTurn } from './conversation-state.ts'
 
-export type ConversationMessage = ConversationOpened | History | MessageAccepted | ConversationUpdated | MessageAdded | TurnQueued | TurnStarted | TurnDelta | TurnFinished | TurnFailed
+/** Events that have their place after those before them. */
+type PlacedEvent = MessageAdded | TurnQueued | TurnStarted | TurnDelta | TurnFinished | TurnFailed
+export type ConversationMessage = ConversationOpened | History | MessageAccepted | ConversationUpdated | PlacedEvent
 
 export interface ReduceContext {
   /** ISO 8601, for a reply that ends now. */
@@ -26,16 +28,19 @@ export function reduce(state: ConversationState, message: ConversationMessage, c
     case 'history': return loaded(state, message)
     case 'message.accepted': return accepted(state, message)
     case 'conversation.updated': return { ...state, title: message.title }
+    // After a gap nothing can be placed any more; opening again brings all of it.
+    default: return state.desynced ? state : happened(state, message, context.now)
   }
-  // After a gap nothing can be placed any more; opening again brings all of it.
-  if (state.desynced) return state
+}
+
+function happened(state: ConversationState, message: PlacedEvent, now: string): ConversationState {
   switch (message.type) {
     case 'message.added': return added(state, message)
     case 'turn.queued': return queued(state, message)
     case 'turn.started': return started(state, message)
     case 'turn.delta': return delta(state, message)
-    case 'turn.finished': return ended(state, message, context.now)
-    case 'turn.failed': return ended(state, message, context.now)
+    case 'turn.finished': return ended(state, message, now)
+    case 'turn.failed': return ended(state, message, now)
   }
 }
 

@@ -192,7 +192,7 @@ export class Conversation {
     if (!wasDesynced && this.#state.desynced) return this.#reopen()
     if (this.#state.desynced) return
     if (event.type === 'turn.delta') this.#failures = 0
-    this.#emitter.emit(event.type, event as never)
+    this.#emitter.emit(event.type, event)
     for (const stream of this.#streams) stream.push(event)
   }
 

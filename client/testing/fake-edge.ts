@@ -108,7 +108,7 @@ export class FakeEdge {
   async start(): Promise<this> {
     this.#listening = await new Promise<uWS.us_listen_socket | false>((resolve) => this.#app.listen('127.0.0.1', 0, resolve))
     if (this.#listening === false) throw new Error('no port')
-    this.url = `ws://127.0.0.1:${uWS.us_socket_local_port(this.#listening as unknown as uWS.us_socket)}/ws`
+    this.url = `ws://127.0.0.1:${uWS.us_socket_local_port(this.#listening)}/ws`
     return this
   }
 

@@ -39,7 +39,7 @@ function decoderOf<S extends TSchema>(schema: S): (payload: Uint8Array) => Stati
   return (payload) => {
     const message = read(payload)
     if (!validator.Check(message)) throw new BusMessageError('malformed', `field ${firstFault(validator.Errors(message))} does not fit`)
-    return message as Static<S>
+    return message
   }
 }
 

@@ -7,7 +7,7 @@ import { Load, Message, Params, Timing, TurnError, Usage } from '../websocket/fi
 
 export interface Keywords {
   readonly type?: string
-  readonly const?: unknown
+  readonly const?: string
   readonly description?: string
   readonly anyOf?: readonly Keywords[]
   readonly properties?: Record<string, Keywords>
@@ -57,7 +57,7 @@ export function typeText(schema: Keywords): string {
   const name = nameOf(schema)
   if (name !== undefined) return `[${name}](#${name.toLowerCase()})`
   if (schema.anyOf !== undefined) return schema.anyOf.map(typeText).join(' or ')
-  if (schema.const !== undefined) return `\`${String(schema.const)}\``
+  if (schema.const !== undefined) return `\`${schema.const}\``
   switch (schema.type) {
     case 'string': return stringText(schema)
     case 'integer': return `integer${rangeText(schema)}`

@@ -81,7 +81,9 @@ function writeValue(value: unknown): void {
       if (value instanceof Uint8Array) return writeBinary(value)
       const prototype: unknown = Object.getPrototypeOf(value)
       if (prototype === Object.prototype || prototype === null) return writeMap(value as Record<string, unknown>)
+      break
     }
+    default:
   }
   throw new TypeError('no value of a message')
 }

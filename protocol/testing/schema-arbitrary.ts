@@ -23,7 +23,7 @@ interface Keywords {
 
 /** Throws where a schema uses what this does not know, so that no part of it goes untested unnoticed. */
 export function arbitraryOf(schema: TSchema): Arbitrary<unknown> {
-  return ofKeywords(schema as Keywords)
+  return ofKeywords(schema)
 }
 
 function ofKeywords(schema: Keywords): Arbitrary<unknown> {

@@ -2,7 +2,8 @@
  * The server's half of the codec, and the one place where a client's bytes become a command. Whatever the bytes,
  * decodeCommand returns: a command whose every field has passed the schema, or an error of the catalogue.
  */
-import { Compile } from 'typebox/compile'
+import type { TSchema } from 'typebox'
+import { Compile, type Validator } from 'typebox/compile'
 import { ChatError } from '../errors.ts'
 import { maxDepth } from '../msgpack/limits.ts'
 import { readMsgpack } from '../msgpack/reader.ts'
@@ -21,10 +22,10 @@ export type DecodedCommand =
   /** `ref`, where the frame had a usable one, so that the reply can echo it; `pointer`: JSON pointer to the field at fault. */
   | { readonly ok: false; readonly ref?: string | number; readonly error: ChatError; readonly pointer?: string }
 
-const validators = new Map(
+const validators = new Map<string, { readonly schema: TSchema; readonly validator: Validator }>(
   (Object.keys(commands) as CommandType[]).map((type) => {
     const schema = commands[type].command
-    return [type as string, { schema, validator: Compile(schema) }]
+    return [type, { schema, validator: Compile(schema) }]
   }),
 )
 
@@ -60,7 +61,7 @@ function check(frame: Record<string, unknown>): DecodedCommand {
   }
   const textField = textFields[type as CommandType]
   if (textField !== undefined) {
-    const text = (frame as Record<string, unknown>)[textField]
+    const text = frame[textField]
     const fault = typeof text === 'string' ? checkText(text) : null
     if (fault !== null) return refuse(new ChatError(fault), ref, `/${textField}`)
   }

@@ -17,7 +17,7 @@ export type Kept = { readonly ok: true; readonly value: unknown } | { readonly o
 export function keepKnown(schema: TSchema, value: unknown, isAllowed: (text: string) => boolean, pointer = ''): Kept {
   if (typeof value === 'string') return isAllowed(value) ? { ok: true, value } : { ok: false, pointer }
   if (typeof value !== 'object' || value === null) return { ok: true, value }
-  const shape = objectShape(schema as Shape)
+  const shape = objectShape(schema)
   if (Array.isArray(value)) {
     const items: unknown[] = []
     for (const [index, item] of value.entries()) {
