@@ -1,6 +1,6 @@
 import { ChatError, type ChatClient, type Conversation, type ConversationState, type OutboxMessage } from '../../client/client.ts'
 import { emptyConversation } from '../../client/conversation-state.ts'
-import { newClientId } from '../../client/random.ts'
+import { newClientId } from '../../client/client-id.ts'
 
 export interface NewConversationOwner {
   changed(): void
