@@ -1,8 +1,10 @@
 /** A user's message (or an edit, or a regenerate) becomes a turn. */
-import type { AcceptEvent, Effect, Transition } from './events.ts'
+import type { AcceptEvent, Effect } from './events.ts'
+import type { Transition } from './transitions.ts'
 import { endEvent, endTurn } from './ending.ts'
 import { rules } from './rules.ts'
-import type { ConversationState, Step, Turn } from './state.ts'
+import type { ConversationState, Step } from './state.ts'
+import type { Turn } from './turn.ts'
 import { titleFrom } from './title.ts'
 import { emptyIds } from './token-ids.ts'
 import { abortFirst, abortRun, answer, head } from './transitions.ts'

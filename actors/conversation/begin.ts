@@ -1,8 +1,10 @@
 /** A bridge asks for the grant to generate a turn's reply. */
 import { endTurn } from './ending.ts'
-import type { BeginEvent, Effect, Transition } from './events.ts'
+import type { BeginEvent, Effect } from './events.ts'
+import type { Transition } from './transitions.ts'
 import { rules } from './rules.ts'
-import type { ConversationState, Step, Turn } from './state.ts'
+import type { ConversationState, Step } from './state.ts'
+import type { Turn } from './turn.ts'
 import { emptyIds } from './token-ids.ts'
 import { answer, findTurn } from './transitions.ts'
 import { ending } from './finish.ts'

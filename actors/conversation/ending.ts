@@ -1,7 +1,8 @@
 /** How a turn ends: what is stored, and what its clients are told. */
 import type { FinishReason, TurnError, Usage } from '../../protocol/websocket/fields.ts'
 import type { ServerEvent } from '../../protocol/websocket/messages.ts'
-import type { Ended, Turn } from './state.ts'
+import type { Ended } from './state.ts'
+import type { Turn } from './turn.ts'
 
 export interface EndFacts {
   readonly end: { readonly type: 'finished'; readonly reason: FinishReason } | { readonly type: 'failed'; readonly error: TurnError }

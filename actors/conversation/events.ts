@@ -7,7 +7,7 @@ import type { FinishRequest } from '../../protocol/bus/finish.ts'
 import type { Params } from '../../protocol/websocket/fields.ts'
 import type { ReplyOf, ServerEvent } from '../../protocol/websocket/messages.ts'
 import type { AcceptTurn, ConversationWrite, WriteResult } from '../../storage/conversation-store.ts'
-import type { ConversationState, Turn } from './state.ts'
+import type { Turn } from './turn.ts'
 
 /** A send, an edit or a regenerate, its ids and its target resolved. */
 export interface AcceptEvent {
@@ -87,8 +87,3 @@ export type Effect =
   | { readonly type: 'attach'; readonly bridge: string; readonly turnId: string; readonly run: number; readonly offset: number; readonly idOffset: number }
   /** Another owner has the conversation: forget everything. */
   | { readonly type: 'drop' }
-
-export interface Transition {
-  readonly state: ConversationState
-  readonly effects: readonly Effect[]
-}

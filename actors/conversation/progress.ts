@@ -1,6 +1,8 @@
 /** Text of a running turn arrives. */
-import type { ConversationEvent, Effect, Transition } from './events.ts'
-import type { ConversationState, Turn } from './state.ts'
+import type { ConversationEvent, Effect } from './events.ts'
+import type { Transition } from './transitions.ts'
+import type { ConversationState } from './state.ts'
+import type { Turn } from './turn.ts'
 import { appendIds, dropIds } from './token-ids.ts'
 import { findTurn, replaceTurn, stay } from './transitions.ts'
 

@@ -2,8 +2,9 @@ import t from 'tap'
 import type { WriteResult } from '../../storage/conversation-store.ts'
 import type { ConversationEvent, Effect } from './events.ts'
 import { reduce } from './reduce.ts'
-import type { ConversationState, Turn } from './state.ts'
-import { turnFromRow } from './state.ts'
+import type { ConversationState } from './state.ts'
+import type { Turn } from './turn.ts'
+import { turnFromRow } from './turn.ts'
 
 const now = 1_000_000
 

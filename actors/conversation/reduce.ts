@@ -4,7 +4,8 @@
  */
 import { acceptTurn, accepted } from './accept.ts'
 import { begin, begun } from './begin.ts'
-import type { ConversationEvent, DurableEvent, Effect, Transition } from './events.ts'
+import type { ConversationEvent, DurableEvent, Effect } from './events.ts'
+import type { Transition } from './transitions.ts'
 import { endTurn } from './ending.ts'
 import { ended, ending, expire, finish, stop } from './finish.ts'
 import { attached, delta } from './progress.ts'

@@ -10,7 +10,8 @@ import type { ConversationWrite, EndTurn, TurnRow, WriteResult } from '../../sto
 import type { Answer, ConversationEvent, DurableEvent, Effect } from './events.ts'
 import { attachEffect } from './progress.ts'
 import { reduce } from './reduce.ts'
-import { turnFromRow, type ConversationState } from './state.ts'
+import { type ConversationState } from './state.ts'
+import { turnFromRow } from './turn.ts'
 import { joinIds } from './token-ids.ts'
 
 type Write = Omit<ConversationWrite, 'conversationId' | 'token'>

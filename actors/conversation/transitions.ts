@@ -1,5 +1,11 @@
-import type { DurableEvent, Effect, Transition } from './events.ts'
-import type { ConversationState, Turn } from './state.ts'
+import type { DurableEvent, Effect } from './events.ts'
+import type { ConversationState } from './state.ts'
+import type { Turn } from './turn.ts'
+
+export interface Transition {
+  readonly state: ConversationState
+  readonly effects: readonly Effect[]
+}
 
 export function stay(state: ConversationState): Transition {
   return { state, effects: [] }

@@ -8,7 +8,8 @@ import type { ConversationRow, ConversationStore, OwnerToken, TurnRow, WriteResu
 import type { Answer, ConversationEvent, DurableEvent, Effect } from '../conversation/events.ts'
 import { attachEffect } from '../conversation/progress.ts'
 import { reduce } from '../conversation/reduce.ts'
-import { turnFromRow, type ConversationState, type Turn } from '../conversation/state.ts'
+import { type ConversationState } from '../conversation/state.ts'
+import { turnFromRow, type Turn } from '../conversation/turn.ts'
 import { Feed, type FeedSchedule } from '../feed/feed.ts'
 import { Mailbox } from './mailbox.ts'
 

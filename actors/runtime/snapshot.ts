@@ -4,7 +4,8 @@ import type { Message } from '../../protocol/websocket/fields.ts'
 import type { Cursor, TurnSnapshot } from '../../protocol/websocket/commands/conversation-open.ts'
 import type { ReplyOf } from '../../protocol/websocket/messages.ts'
 import type { ConversationStore } from '../../storage/conversation-store.ts'
-import type { ConversationState, Turn } from '../conversation/state.ts'
+import type { ConversationState } from '../conversation/state.ts'
+import type { Turn } from '../conversation/turn.ts'
 
 const page = { limit: limits.pageMessages, maxBytes: limits.pageBytes } as const
 

@@ -1,0 +1,69 @@
+/** One unfinished turn of a conversation. */
+import type { Params } from '../../protocol/websocket/fields.ts'
+import type { TurnRow } from '../../storage/conversation-store.ts'
+import { emptyIds, type IdRope } from './token-ids.ts'
+
+export interface Turn {
+  readonly turnId: string
+  readonly clientMessageId: string
+  readonly userMessageId: number
+  readonly replyMessageId: number
+  readonly parentId: number | null
+  readonly lane: TurnRow['lane']
+  /** Asked for with the message. */
+  readonly requestedModel: string | null
+  readonly params: Params
+  readonly acceptedAt: number
+  readonly deadlineAt: number
+  readonly startedAt: number | null
+  readonly firstTextAt: number | null
+  readonly state: 'waiting' | 'queued' | 'running' | 'resuming'
+  readonly attempt: number
+  /** 0 until the first grant. */
+  readonly run: number
+  readonly bridge: string | null
+  readonly barrenGrants: number
+  /** Of the last grant. */
+  readonly model: string | null
+  /** The attempt's text so far; what is shown and, in the end, stored. */
+  readonly text: string
+  readonly ids: IdRope
+  /** Length of `text` when the last run was granted: a run that added nothing is barren. */
+  readonly textAtGrant: number
+  /** Milliseconds since the epoch, when the run was last heard of. */
+  readonly heardAt: number
+  /** Asked the bridge to send again from here; null: no replay is under way. */
+  readonly replayFrom: number | null
+  /** A stop has entered the mailbox: no more text is taken. */
+  readonly cut: boolean
+}
+
+/** A turn as an owner finds it that takes it up: the text of one that runs is not known yet. */
+export function turnFromRow(row: TurnRow): Turn {
+  return {
+    turnId: row.turnId,
+    clientMessageId: row.clientMessageId,
+    userMessageId: row.userMessageId,
+    replyMessageId: row.replyMessageId,
+    parentId: row.parentId,
+    lane: row.lane,
+    requestedModel: row.model,
+    params: row.params,
+    acceptedAt: row.acceptedAt,
+    deadlineAt: row.deadlineAt,
+    startedAt: row.startedAt,
+    firstTextAt: null,
+    state: row.state === 'running' ? 'resuming' : row.state === 'waiting' ? 'waiting' : 'queued',
+    attempt: row.attempt,
+    run: row.run,
+    bridge: row.bridge,
+    barrenGrants: row.barrenGrants,
+    model: null,
+    text: '',
+    ids: emptyIds,
+    textAtGrant: 0,
+    heardAt: 0,
+    replayFrom: null,
+    cut: false,
+  }
+}
