@@ -50,10 +50,15 @@ export class EngineServer {
     clearTimeout(abort)
     // New connections are taken until here, so that they get an answer.
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
-    this.#server.closeIdleConnections()
     const cut = setTimeout(() => this.#server.closeAllConnections(), lastWordsMs)
+    this.#closeWhenAllIsSaid()
     await closed
     clearTimeout(cut)
+  }
+
+  /** Node counts a connection that has not asked for anything yet among the busy ones. */
+  #closeWhenAllIsSaid(): void {
+    if (!this.#server.listening && this.#inFlight.size === 0) this.#server.closeAllConnections()
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -62,7 +67,7 @@ export class EngineServer {
     response.once('close', () => {
       this.#inFlight.delete(controller)
       controller.abort()
-      if (this.#stopping !== undefined) this.#server.closeIdleConnections()
+      this.#closeWhenAllIsSaid()
     })
     try {
       await route(this.#model, { request, response, signal: controller.signal })

@@ -37,8 +37,9 @@ export async function streamReply(context: ReplyContext, request: GenerationRequ
 /** Throws HttpFault. */
 export async function wholeReply(context: ReplyContext, request: GenerationRequest, format: ReplyFormat): Promise<void> {
   const tokens: GeneratedToken[] = []
+  const generated = generate(context, request, (token) => tokens.push(token))
   try {
-    await generate(context, request, (token) => tokens.push(token))
+    await generated
   } catch (error) {
     throw faultOf(context, error)
   }

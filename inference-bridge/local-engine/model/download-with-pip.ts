@@ -33,16 +33,21 @@ const maxErrorOutput = 16 * 1024
 
 /** `signal` and the timeout kill the program. */
 async function run(command: string, args: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<void> {
+  // The timeout of spawn itself outlives a program that does not exist.
+  const timeout = AbortSignal.timeout(timeoutMs)
   await new Promise<void>((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: timeoutMs, killSignal: 'SIGKILL', signal, windowsHide: true })
+    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'], signal: AbortSignal.any([signal, timeout]), killSignal: 'SIGKILL', windowsHide: true })
     let output = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       output = (output + text).slice(-maxErrorOutput)
     })
-    child.once('error', (error: NodeJS.ErrnoException) => reject(error.code === 'ENOENT' ? new Error(`there is no program ${command}`) : error))
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      if (timeout.aborted) reject(new Error(`${command} took longer than ${timeoutMs / 1000} s`))
+      else reject(error.code === 'ENOENT' ? new Error(`there is no program ${command}`) : error)
+    })
     child.once('close', (code, killedBy) => {
       if (code === 0) resolve()
-      else reject(new Error(killedBy === null ? lastLine(output) || `${command} ended with code ${code}` : `${command} was stopped by ${killedBy} (limit ${timeoutMs / 1000} s)`))
+      else reject(new Error(lastLine(output) || `${command} ended with ${killedBy ?? `code ${code}`}`))
     })
   })
 }
