@@ -1,13 +1,12 @@
 /** A user's message (or an edit, or a regenerate) becomes a turn. */
 import type { AcceptEvent, Effect } from './events.ts'
-import type { Transition } from './transitions.ts'
 import { endEvent, endTurn } from './ending.ts'
 import { rules } from './rules.ts'
 import type { ConversationState, Step } from './state.ts'
 import type { Turn } from './turn.ts'
 import { titleFrom } from './title.ts'
 import { emptyIds } from './token-ids.ts'
-import { abortFirst, abortRun, answer, head } from './transitions.ts'
+import { abortFirst, abortRun, answer, head, type Transition } from './transitions.ts'
 
 export function acceptTurn(state: ConversationState, command: AcceptEvent): Transition {
   const parentId = command.user.parentId === undefined ? state.leaf : command.user.parentId

@@ -1,12 +1,11 @@
 /** A bridge asks for the grant to generate a turn's reply. */
 import { endTurn } from './ending.ts'
 import type { BeginEvent, Effect } from './events.ts'
-import type { Transition } from './transitions.ts'
 import { rules } from './rules.ts'
 import type { ConversationState, Step } from './state.ts'
 import type { Turn } from './turn.ts'
 import { emptyIds } from './token-ids.ts'
-import { answer, findTurn } from './transitions.ts'
+import { answer, findTurn, type Transition } from './transitions.ts'
 import { ending } from './finish.ts'
 
 export function begin(state: ConversationState, event: BeginEvent): Transition {

@@ -1,10 +1,9 @@
 /** A turn ends: its bridge says so, a user stops it, or its time is up. */
 import { endEvent, endTurn } from './ending.ts'
 import type { ConversationEvent, Effect } from './events.ts'
-import type { Transition } from './transitions.ts'
 import { queuedEvent } from './accept.ts'
 import type { ConversationState, EndAnswer, Ended, Step } from './state.ts'
-import { abortFirst, abortRun, answer, findTurn, head, replaceTurn } from './transitions.ts'
+import { abortFirst, abortRun, answer, findTurn, head, replaceTurn, type Transition } from './transitions.ts'
 
 type Finish = Extract<ConversationEvent, { type: 'finish' }>
 

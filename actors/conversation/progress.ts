@@ -1,10 +1,9 @@
 /** Text of a running turn arrives. */
 import type { ConversationEvent, Effect } from './events.ts'
-import type { Transition } from './transitions.ts'
 import type { ConversationState } from './state.ts'
 import type { Turn } from './turn.ts'
 import { appendIds, dropIds } from './token-ids.ts'
-import { findTurn, replaceTurn, stay } from './transitions.ts'
+import { findTurn, replaceTurn, stay, type Transition } from './transitions.ts'
 
 type Delta = Extract<ConversationEvent, { type: 'delta' }>
 type Attached = Extract<ConversationEvent, { type: 'attached' }>

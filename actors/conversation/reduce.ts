@@ -5,11 +5,10 @@
 import { acceptTurn, accepted } from './accept.ts'
 import { begin, begun } from './begin.ts'
 import type { ConversationEvent, DurableEvent, Effect } from './events.ts'
-import type { Transition } from './transitions.ts'
 import { endTurn } from './ending.ts'
 import { ended, ending, expire, finish, stop } from './finish.ts'
 import { attached, delta } from './progress.ts'
-import { replaceTurn, stay } from './transitions.ts'
+import { replaceTurn, stay, type Transition } from './transitions.ts'
 import type { ConversationState, Step } from './state.ts'
 import type { TurnRow } from '../../storage/conversation-store.ts'
 
