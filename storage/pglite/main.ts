@@ -1,7 +1,7 @@
 /**
  * A program: PGlite behind Postgres's wire protocol. Arguments: the data folder, and where to listen: the path of a Unix
  * socket, or a port of 127.0.0.1 (0: any). Says on standard output, in one line of JSON, that it is ready or why not.
- * Ends when its standard input does, so that it never outlives who started it, and at SIGTERM.
+ * Ends when its standard input does, so that it never outlives who started it.
  */
 import { rmSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -21,11 +21,10 @@ if (dataFolder === undefined || address === undefined) throw new Error('usage: m
 const say = (message: unknown): void => void process.stdout.write(`${JSON.stringify(message)}\n`)
 
 const stopped = new Promise<void>((resolve) => {
-  process.once('SIGTERM', resolve)
   process.stdin.on('error', () => resolve()).once('close', resolve).resume()
 })
-// A Ctrl-C reaches the whole process group; the starter goes on writing until it has stopped, and then ends the input.
-for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
+// Signals may reach the whole process group; the starter goes on writing until it has stopped, and then ends the input.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 
 let isReady = false
 void stopped.then(() => {

@@ -1,0 +1,204 @@
+/** ChatterBot in one process: edge and bridge, a bus in memory, an embedded database and a small model beside it. */
+import { randomUUID } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import { ChatError } from '../protocol/errors.ts'
+import { MemoryBus } from '../platform/bus/memory/memory-bus.ts'
+import { systemClock } from '../platform/clock.ts'
+import { readConfig, type Config } from '../platform/config/config.ts'
+import { endOnSignals } from '../platform/lifecycle/process-signals.ts'
+import { ServiceGroup, StoppedWhileStarting } from '../platform/lifecycle/service-group.ts'
+import { exitCodes, StartupFault } from '../platform/lifecycle/startup-fault.ts'
+import { createLogger, type LogLevel, type LogSink } from '../platform/logging/logger.ts'
+import { createMetrics } from '../platform/metrics/metrics.ts'
+import { EmbeddedPostgres } from '../storage/pglite/supervisor.ts'
+import { evenShards, type ShardConfig } from '../storage/postgres/shard-map.ts'
+import { createPostgresStorage } from '../storage/postgres/storage.ts'
+import { createConversationRuntime } from '../actors/runtime/runtime.ts'
+import { createBridge, type Bridge } from '../inference-bridge/bridge.ts'
+import { createNoAuthentication } from '../server/auth/none.ts'
+import { createEdge } from '../server/edge.ts'
+import { chooseEngines } from './engines.ts'
+import { Progress } from './progress.ts'
+
+/** The database closes its files within 10 s, or is killed. */
+const stopDeadlineMs = 15_000
+/** Processes of a machine are few and their clients many: only what protects this one from running out of sockets. */
+const maxConnections = 20_000
+/** Warm enough not to repeat itself, cool enough to stay with the subject. */
+const sampling = { temperature: 0.7, topP: 0.95 }
+
+const progress = new Progress(process.stdout)
+
+try {
+  await start(readConfig(process.env))
+} catch (error) {
+  if (!(error instanceof StoppedWhileStarting)) reportAndExit(error)
+}
+
+async function start(config: Config): Promise<void> {
+  refuseWhatIsNotHere(config)
+  // A terminal shows the progress of the start, and of the log only what its reader should act on.
+  const level: LogLevel = process.stderr.isTTY && !process.env['LOG_LEVEL'] ? 'warn' : (config.LOG_LEVEL as LogLevel)
+  const logger = createLogger({ level, name: 'standalone', fd: 2 })
+  try {
+    await startParts(config, logger)
+  } catch (error) {
+    logger.flush()
+    throw error
+  }
+}
+
+async function startParts(config: Config, logger: LogSink): Promise<void> {
+  const node = config.CHATTERBOT_NODE_ID
+  const clock = systemClock
+  const metrics = createMetrics({ role: 'standalone', node })
+  const drainDeadlineMs = config.CHATTERBOT_DRAIN_SECONDS * 1000
+  const parts = new ServiceGroup({ logger, drainDeadlineMs: drainDeadlineMs + 1000, stopDeadlineMs })
+  endOnSignals(
+    {
+      name: 'standalone',
+      start: () => Promise.resolve(),
+      drain: () => {
+        progress.say('\nStopping: replies under way are finished first. Once more to end at once.')
+        return parts.drain()
+      },
+      stop: () => parts.stop(),
+    },
+    logger,
+  )
+
+  // The model is loaded while the database starts: each takes a second or two of one core.
+  const engines = chooseEngines(config, logger)
+  const enginesBegan = performance.now()
+  let tellEngine: (detail: string) => void = () => {}
+  const endpoints = engines.start((detail) => tellEngine(detail))
+  // Looked at below, when its turn comes.
+  endpoints.catch(() => {})
+
+  const shards = await startDatabase(config, parts, logger)
+  const storage = createPostgresStorage({ shards, node, bootId: randomUUID(), logger, clock })
+  await progress.step('Preparing the database', () => parts.add(storage))
+  metrics.gauge({ name: 'chatterbot_waiting_writes', help: 'Writes that have no outcome yet' }, (gauge) => gauge.set(storage.waitingWrites()))
+
+  const bus = new MemoryBus({ onHandlerError: (error, subject) => logger.error({ err: error, subject }, 'a bus handler failed') })
+  const runtime = await parts.add(
+    createConversationRuntime({ store: storage.store, channel: bus.channel(), jobQueue: bus.jobQueue(), node, logger, clock, turnDeadlineMs: config.CHATTERBOT_TURN_DEADLINE_SECONDS * 1000 }),
+  )
+  metrics.gauge({ name: 'chatterbot_actors', help: 'Conversations in memory' }, (gauge) => gauge.set(runtime.counts().actors))
+  metrics.gauge({ name: 'chatterbot_unfinished_turns', help: 'Turns accepted and not ended' }, (gauge) => gauge.set(runtime.counts().turns))
+
+  let bridge: Bridge | undefined
+  const edge = createEdge({
+    service: runtime.service,
+    authenticator: createNoAuthentication(),
+    node,
+    host: config.HOST,
+    port: config.PORT,
+    pageFolder: fileURLToPath(new URL('../page', import.meta.url)),
+    allowedOrigins: config.CHATTERBOT_ALLOWED_ORIGINS?.split(',').map((origin) => origin.trim()) ?? null,
+    framesPerSecond: config.CHATTERBOT_FRAMES_PER_SECOND,
+    openConversations: config.CHATTERBOT_OPEN_CONVERSATIONS,
+    maxConnections,
+    maxConnectionsPerAddress: config.CHATTERBOT_SOCKETS_PER_ADDRESS,
+    maxConnectionsPerUser: config.CHATTERBOT_SOCKETS_PER_USER,
+    drainDeadlineMs,
+    readiness: [
+      { name: 'database', missing: () => (storage.liveness.lapsed.length === 0 ? null : 'the database does not answer') },
+      { name: 'engine', missing: () => engines.missing() ?? (bridge?.ready === true ? null : 'no engine answers') },
+    ],
+    metrics,
+    logger,
+    clock,
+  })
+  await parts.add(edge)
+  const url = `http://${displayHost(config.HOST)}:${edge.port}`
+  progress.say(`Listening on ${url}`)
+
+  const reachable = await progress.step(
+    engines.service === null ? 'Asking the engine' : 'Starting the model',
+    (tell) => {
+      tellEngine = tell
+      return endpoints
+    },
+    enginesBegan,
+  )
+  if (engines.service !== null) await parts.add(engines.service)
+  const systemPrompt = config.CHATTERBOT_SYSTEM_PROMPT
+  bridge = createBridge({
+    name: node,
+    channel: bus.channel(),
+    jobQueue: bus.jobQueue(),
+    engines: reachable,
+    concurrency: engines.concurrency,
+    logger,
+    metrics,
+    clock,
+    defaults: { maxTokens: config.CHATTERBOT_MAX_TOKENS, ...sampling, ...(systemPrompt === null ? {} : { systemPrompt }) },
+  })
+  await parts.add(drainedTogether(bridge, () => edge.drain()))
+  if (!bridge.ready) {
+    progress.say(`No engine answers at ${config.CHATTERBOT_ENGINE_URL.join(', ')} yet. It is asked again and again.`)
+    await untilReady(bridge)
+  }
+  sayReady(url, edge.port)
+}
+
+/** NATS and Redis are for several processes. */
+function refuseWhatIsNotHere(config: Config): void {
+  const named = [...(config.NATS_URL.length > 0 ? ['NATS_URL'] : []), ...(config.REDIS_URL === null ? [] : ['REDIS_URL'])]
+  if (named.length === 0) return
+  throw new StartupFault(`${named.join(' and ')}: this process keeps its bus and its caches in its own memory.`, `Leave out ${named.join(' and ')}.`, { exitCode: exitCodes.config })
+}
+
+async function startDatabase(config: Config, parts: ServiceGroup, logger: LogSink): Promise<ShardConfig[]> {
+  if (config.DATABASE_URL.length > 0) return evenShards(config.DATABASE_URL)
+  const database = new EmbeddedPostgres({ dataFolder: config.CHATTERBOT_DATA_DIR, logger })
+  await progress.step('Starting the database', () => parts.add(database))
+  return evenShards([database.url], { embedded: true })
+}
+
+/** Clients are sent away while the replies under way are finished, so that both together keep the one deadline. */
+function drainedTogether(bridge: Bridge, drainClients: () => Promise<void>) {
+  return {
+    name: bridge.name,
+    start: () => bridge.start(),
+    drain: async () => {
+      await Promise.all([bridge.drain(), drainClients()])
+    },
+    stop: () => bridge.stop(),
+  }
+}
+
+function untilReady(bridge: Bridge): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = bridge.onReadyChange((ready) => {
+      if (!ready) return
+      stop()
+      resolve()
+    })
+  })
+}
+
+function sayReady(url: string, port: number): void {
+  progress.say(`\nChatterBot is ready: ${url}\n`)
+  // For programs that start this one.
+  if (!process.stdout.isTTY) progress.say(JSON.stringify({ ready: true, url, port }))
+}
+
+/** An address that a browser of this machine can open. */
+function displayHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+function reportAndExit(error: unknown): never {
+  const fault = asFault(error)
+  process.stderr.write(fault === null ? `\n${error instanceof Error ? error.stack : String(error)}\n` : `\n${fault.message}\n\nWhat to do: ${fault.hint}\n`)
+  process.exit(fault?.exitCode ?? 1)
+}
+
+function asFault(error: unknown): StartupFault | null {
+  if (error instanceof StartupFault) return error
+  if (error instanceof ChatError && error.code === 'unavailable') return new StartupFault('The database cannot be reached.', 'See that it runs, and that DATABASE_URL is right.', { cause: error })
+  return null
+}
