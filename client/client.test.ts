@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'undici'
 import { ChatError } from '../protocol/errors.ts'
@@ -112,6 +113,52 @@ t.test('whichever frame the wire is cut after, the message is sent once and the 
     t.equal(conversation.snapshot().messages.length, 2)
     client.close()
   }
+})
+
+t.test('through any mix of cuts, drains, lost answers and refusals every message is accepted once, in order, and its reply read whole', async (t) => {
+  const faults = fc.array(fc.constantFrom('none', 'none', 'cut', 'cut later', 'drain', 'swallow', 'ignore and cut', 'refuse', 'move') as fc.Arbitrary<string>, { minLength: 6, maxLength: 30 })
+  const edge = await edgeOf(t)
+  await fc.assert(
+    fc.asyncProperty(faults, fc.array(fc.array(fc.string({ unit: 'binary', minLength: 1, maxLength: 8 }), { maxLength: 6 }), { minLength: 1, maxLength: 4 }), fc.constantFrom(...subprotocols), async (planned, replies, subprotocol) => {
+      const left = [...planned]
+      let refusals = 0
+      const client = clientOf(t, edge, { subprotocol })
+      const fake = edge.conversation()
+      const happen = (): void => {
+        const fault = left.shift()
+        if (fault === 'cut') edge.cut()
+        if (fault === 'cut later') edge.cutAfterFrames = 3
+        if (fault === 'drain') edge.broadcast({ type: 'server.draining', reconnect_after_ms: 0 })
+        if (fault === 'move') for (const connection of edge.connections) if (connection.open.delete(fake.id)) connection.send({ type: 'conversation.closed', conversation_id: fake.id })
+      }
+      edge.verdict = (command) => {
+        if (command.type !== 'message.send') return 'handle'
+        const fault = left.shift()
+        // More refusals in a row than are retried would rightly fail the message.
+        refusals += fault === 'refuse' ? 1 : 0
+        return fault === 'swallow' ? 'swallow' : fault === 'ignore and cut' ? 'cut' : fault === 'refuse' && refusals <= 4 ? error('overloaded', { retry_after_ms: 0 }) : 'handle'
+      }
+      const conversation = client.openConversation(fake.id)
+      const turns = replies.map((_, index) => conversation.send(`question ${index}`))
+      const texts = turns.map(read)
+      for (const [index, reply] of replies.entries()) {
+        await turns[index]?.accepted
+        fake.start()
+        for (const piece of reply) {
+          happen()
+          fake.say(piece)
+        }
+        fake.finish()
+      }
+      t.strictSame(await Promise.all(texts), replies.map((reply) => reply.join('')))
+      t.strictSame(fake.messages.filter(({ role }) => role === 'user').map(({ content }) => content), replies.map((_, index) => `question ${index}`))
+      await until(conversation, ({ status, turns, messages }) => status === 'open' && turns.length === 0 && messages.length === fake.messages.length)
+      t.strictSame(conversation.snapshot().messages.map(({ id, text }) => ({ id, text })), fake.messages.map(({ message_id, content }) => ({ id: message_id, text: content })))
+      client.close()
+      edge.cutAfterFrames = Infinity
+    }),
+    { numRuns: 60 },
+  )
 })
 
 for (const verdict of ['swallow', 'ignore', 'cut'] as const) {

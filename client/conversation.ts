@@ -84,7 +84,10 @@ export class Conversation {
     return this.#emitter.on(name, listener)
   }
 
-  /** Events from now on, as they come over the wire. Ends when the conversation is closed; throws ChatError `too_slow` where 1,024 wait unread. */
+  /**
+   * Events from now on, as they come over the wire: what a reconnect brings is in the state alone. Ends when the
+   * conversation is closed; throws ChatError `too_slow` where 1,024 wait unread.
+   */
   events(): AsyncIterableIterator<ConversationEvent> {
     const stream = new EventStream<ConversationEvent>(() => this.#streams.delete(stream))
     this.#streams.add(stream)
@@ -187,10 +190,11 @@ export class Conversation {
   receive(event: ConversationEvent): void {
     // Before it is open on this connection, what comes belongs to an opening that was given up.
     if (this.#state.status !== 'open') return
-    const wasDesynced = this.#state.desynced
+    const before = this.#state
     this.#apply(event)
-    if (!wasDesynced && this.#state.desynced) return this.#reopen()
-    if (this.#state.desynced) return
+    // What changes nothing was known: text that overlaps, news of the day before.
+    if (this.#state === before) return
+    if (this.#state.desynced) return before.desynced ? undefined : this.#reopen()
     if (event.type === 'turn.delta') this.#failures = 0
     this.#emitter.emit(event.type, event)
     for (const stream of this.#streams) stream.push(event)

@@ -26,6 +26,9 @@ export interface LinkOwner {
   closed(link: Link, code: number, error: ChatError | null): void
 }
 
+/** For token, dialling, TLS and welcome together. */
+const dialTimeoutMs = 30_000
+
 /** The hello's ref; others are made by Requests, and differ. */
 const helloRef = 'hello'
 
@@ -44,8 +47,7 @@ export class Link {
   constructor(options: LinkOptions, owner: LinkOwner) {
     this.#options = options
     this.#owner = owner
-    // Dialling, TLS and welcome together may take as long as an open connection may be silent.
-    this.#timer = setTimeout(() => this.#end(1006), options.silenceMs)
+    this.#timer = setTimeout(() => this.#end(1006), dialTimeoutMs)
     void this.#dial()
   }
 
