@@ -55,7 +55,7 @@ export function findBreaches(root) {
 }
 
 function packageFault(file, specifier) {
-  if (testCode.test(file)) return undefined
+  if (testCode.test(file) || file.startsWith(benchmarks)) return undefined
   const owner = owners.find(({ packages }) => packages.test(specifier))
   if (owner === undefined || owner.folders.some((folder) => file.startsWith(folder))) return undefined
   return `imports ${specifier}, which only ${owner.folders.join(', ')} may`
