@@ -15,6 +15,7 @@ const lapseMs = 4_000
 
 export interface LivenessOptions {
   readonly shards: readonly Shard[]
+  readonly shardOf: (conversationId: number) => Shard
   readonly node: string
   readonly bootId: string
   readonly clock: Clock
@@ -24,11 +25,18 @@ export interface LivenessOptions {
 export class Liveness implements Service {
   readonly name = 'liveness'
   readonly #shards: ReadonlyMap<Shard, ShardLiveness>
+  readonly #shardOf: (conversationId: number) => Shard
   readonly #lapseListeners = new Set<(shard: string) => void>()
   #timer: NodeJS.Timeout | null = null
 
   constructor(options: LivenessOptions) {
+    this.#shardOf = options.shardOf
     this.#shards = new Map(options.shards.map((shard) => [shard, new ShardLiveness(shard, options)]))
+  }
+
+  /** Whether this process could not renew its sign for 4 s where the conversation is: then it may be another's already. */
+  lapsedFor(conversationId: number): boolean {
+    return this.of(this.#shardOf(conversationId)).lapsed
   }
 
   of(shard: Shard): ShardLiveness {
@@ -84,7 +92,6 @@ export class ShardLiveness {
     return this.#shard.name
   }
 
-  /** Whether this process could not renew its sign for 4 s: then what it owns may be another's already. */
   get lapsed(): boolean {
     return this.#renewedAt === null || this.#options.clock.monotonic() - this.#renewedAt >= lapseMs
   }

@@ -1,5 +1,5 @@
 /** The door to Postgres: the store, and what keeps its shards in order. */
-import { monthOf } from '../../protocol/ids.ts'
+import { bucketOfId, monthOf } from '../../protocol/ids.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { once } from '../../platform/lifecycle/once.ts'
 import type { Service } from '../../platform/lifecycle/service.ts'
@@ -66,21 +66,21 @@ class Storage implements PostgresStorage {
   constructor(options: PostgresStorageOptions) {
     this.#options = options
     const { shards, node, bootId, logger, clock } = options
-    const ofBucket = mapBuckets(shards.map((config) => ({ config })))
     this.#shards = shards.map((config) => new Shard({ config, applicationName: `chatterbot ${node}`, logger }))
-    this.liveness = new Liveness({ shards: this.#shards, node, bootId, clock, logger })
+    const ofBucket = mapBuckets(this.#shards)
+    const shardOf = (conversationId: number): Shard => ofBucket[bucketOfId(conversationId)] as Shard
+    this.liveness = new Liveness({ shards: this.#shards, shardOf, node, bootId, clock, logger })
     const budget = new WriteBudget(waitingBytes)
     const parts = this.#shards.map((shard) => ({
       shard,
-      config: shard.config,
       commit: new GroupCommit({ shard, budget, logger, makePartitions: () => this.#keepPartitions(shard) }),
       ownership: new Ownership({ shard, node, bootId, liveness: this.liveness.of(shard) }),
       history: new History(shard, clock, logger),
     }))
     this.#commits = parts.map(({ commit }) => commit)
     this.#ownerships = parts.map(({ ownership }) => ownership)
-    const partsOf = new Map(parts.map((part) => [part.config, part]))
-    this.store = new PostgresConversationStore(parts, ofBucket.map(({ config }) => partsOf.get(config) as (typeof parts)[number]), logger)
+    const partsOf = new Map(parts.map((part) => [part.shard, part]))
+    this.store = new PostgresConversationStore(parts, ofBucket.map((shard) => partsOf.get(shard) as (typeof parts)[number]), logger)
   }
 
   async migrate(): Promise<void> {

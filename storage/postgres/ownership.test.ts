@@ -1,0 +1,167 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { systemClock } from '../../platform/clock.ts'
+import { createLogger } from '../../platform/logging/logger.ts'
+import { startPostgres, type PostgresServer } from '../../tests/harness/postgres.ts'
+import type { OwnerToken } from '../conversation-store.ts'
+import { connectTo, newDatabase, startStorage } from '../testing/postgres-shards.ts'
+import { acceptTurn, claimed, createConversation, endTurn, Owned, ownConversation } from '../testing/writes.ts'
+
+const logger = createLogger({ level: 'silent', name: 'test' })
+t.teardown(() => logger.close())
+
+let postgres: PostgresServer
+t.before(async () => {
+  postgres = await startPostgres(t)
+})
+
+t.test('what a live node owns is claimed by force only', async (t) => {
+  const url = await newDatabase(postgres)
+  const [a, b] = await Promise.all([startStorage(t, [url], { logger, node: 'a', bootId: 'a1' }), startStorage(t, [url], { logger, node: 'b' })])
+  const owned = await ownConversation(a.store)
+  t.same(await b.store.claim(owned.id), { status: 'owned', node: 'a', bootId: 'a1' })
+  t.match(await b.store.claim(owned.id, { force: true }), { status: 'claimed', token: { epoch: 2, node: 'b' } })
+  t.match(await a.store.claim(owned.id), { status: 'owned', node: 'b' })
+  t.same(await owned.write({ title: 'too late' }), { status: 'stale' })
+})
+
+t.test('an owner is dead by the server\'s clock: without a sign of life for 5 s, or with one from the future', async (t) => {
+  const url = await newDatabase(postgres)
+  const { store } = await startStorage(t, [url], { logger })
+  const client = await connectTo(t, url)
+  const claimFrom = async (sign: string | null): Promise<string> => {
+    const { conversationId } = await createConversation(store)
+    await client.query(`UPDATE conversations SET owner_node = 'ghost', owner_boot = 'boot', owner_epoch = 7 WHERE id = $1`, [conversationId])
+    await client.query('DELETE FROM nodes WHERE node = $1', ['ghost'])
+    if (sign !== null) await client.query(`INSERT INTO nodes VALUES ('ghost', 'boot', clock_timestamp() + $1::interval)`, [sign])
+    const result = await store.claim(conversationId)
+    if (result.status === 'claimed') t.equal(result.token.epoch, 8)
+    return result.status
+  }
+  t.equal(await claimFrom('-1 second'), 'owned')
+  t.equal(await claimFrom('-6 seconds'), 'claimed')
+  t.equal(await claimFrom('1 minute'), 'claimed')
+  t.equal(await claimFrom(null), 'claimed')
+})
+
+t.test('a node that starts again takes over from its earlier boot at once', async (t) => {
+  const url = await newDatabase(postgres)
+  const before = await startStorage(t, [url], { logger, node: 'a', bootId: 'one' })
+  const owned = await ownConversation(before.store)
+  const after = await startStorage(t, [url], { logger, node: 'a', bootId: 'two' })
+  t.match(await after.store.claim(owned.id), { status: 'claimed', token: { epoch: 2, bootId: 'two' } })
+})
+
+t.test('a conversation in a bucket that the shard does not own can be neither made nor claimed', async (t) => {
+  const url = await newDatabase(postgres)
+  const { store } = await startStorage(t, [url], { logger })
+  const row = await createConversation(store, 'moved user')
+  const client = await connectTo(t, url)
+  await client.query('DELETE FROM owned_buckets WHERE bucket = $1', [row.conversationId % 1024])
+  await t.rejects(store.claim(row.conversationId), { code: 'unavailable' })
+  await t.rejects(createConversation(store, 'moved user'), { code: 'unavailable' })
+  t.match(await createConversation(store, 'another user'), { userId: 'another user' })
+})
+
+t.test('a claim waits for the write in flight, and loads what it left', async (t) => {
+  const url = await newDatabase(postgres)
+  const [a, b] = await Promise.all([startStorage(t, [url], { logger, node: 'a' }), startStorage(t, [url], { logger, node: 'b' })])
+  for (let n = 0; n < 20; n += 1) {
+    const owned = await ownConversation(a.store)
+    const accept = acceptTurn(owned.id)
+    const [written, claim] = await Promise.all([owned.write({ accept }), b.store.claim(owned.id, { force: true })])
+    const { unfinished } = claimed(claim)
+    t.same(unfinished.map(({ turnId }) => turnId), written.status === 'committed' ? [accept.turnId] : [])
+    t.ok(written.status === 'committed' || written.status === 'stale')
+  }
+})
+
+t.test('two owners that both believe: at most one writes at a time, nothing is lost, and ids rise with epochs', async (t) => {
+  const url = await newDatabase(postgres)
+  const [a, b] = await Promise.all([startStorage(t, [url], { logger, node: 'a' }), startStorage(t, [url], { logger, node: 'b' })])
+  const step = fc.record({ conversation: fc.nat(1), what: fc.constantFrom('claim', 'write', 'write', 'write', 'finish'), pause: fc.nat(3) })
+  const script = fc.array(step, { minLength: 3, maxLength: 20 })
+  const property = fc.asyncProperty(script, script, async (scriptOfA, scriptOfB) => {
+    const rows = await Promise.all([createConversation(a.store), createConversation(a.store)])
+    const accepted: { readonly conversationId: number; readonly epoch: number; readonly node: string; readonly user: number; readonly reply: number; readonly turnId: string; readonly ended: boolean }[] = []
+    const play = async (store: typeof a.store, steps: typeof scriptOfA): Promise<void> => {
+      const tokens = new Map<number, OwnerToken>()
+      const open = new Map<number, string>()
+      for (const { conversation, what, pause } of steps) {
+        for (let n = 0; n < pause; n += 1) await new Promise((resolve) => setImmediate(resolve))
+        const row = rows[conversation] as (typeof rows)[number]
+        const id = row.conversationId
+        const token = tokens.get(id)
+        if (what === 'claim' || token === undefined) {
+          tokens.set(id, claimed(await store.claim(id, { force: true })).token)
+          continue
+        }
+        const owned = new Owned(store, row, token)
+        const accept = acceptTurn(id)
+        const ending = what === 'finish' ? open.get(id) : undefined
+        const result = await owned.write({ accept, ...(ending === undefined ? {} : { ends: [endTurn(ending, 0)] }) })
+        if (result.status === 'committed' && result.accepted !== undefined) {
+          open.set(id, accept.turnId)
+          accepted.push({ conversationId: id, epoch: token.epoch, node: token.node, user: result.accepted.userMessageId, reply: result.accepted.replyMessageId, turnId: accept.turnId, ended: ending !== undefined })
+        } else {
+          // An owner that has lost its conversation may find its turn ended by the other, but then it is stale too.
+          t.equal(result.status, 'stale')
+        }
+      }
+    }
+    await Promise.all([play(a.store, scriptOfA), play(b.store, scriptOfB)])
+    for (const { conversationId } of rows) {
+      const mine = accepted.filter((each) => each.conversationId === conversationId).sort((x, y) => x.user - y.user)
+      const { messages } = await a.store.messagesBefore(conversationId, { limit: 1000, maxBytes: 1 << 24 })
+      t.same(messages.filter(({ role }) => role === 'user').map(({ message_id }) => message_id), mine.map(({ user }) => user))
+      t.equal(messages.filter(({ role }) => role === 'assistant').length, mine.filter(({ ended }) => ended).length)
+      t.same(mine.map(({ epoch }) => epoch), mine.map(({ epoch }) => epoch).sort((x, y) => x - y))
+      t.ok(mine.every(({ user, reply }) => user < reply))
+      const nodes = new Map<number, string>()
+      for (const { epoch, node } of mine) t.equal(nodes.get(epoch) ?? node, nodes.set(epoch, node).get(epoch))
+      t.equal((await a.store.conversation(conversationId))?.lastMessageId ?? undefined, mine.at(-1)?.reply)
+    }
+  })
+  await fc.assert(property, { numRuns: 30 })
+})
+
+t.test('a release is done only by the owner', async (t) => {
+  const urls = [await newDatabase(postgres), await newDatabase(postgres)]
+  const [a, b] = await Promise.all([startStorage(t, urls, { logger, node: 'a' }), startStorage(t, urls, { logger, node: 'b' })])
+  const owners = await Promise.all(Array.from({ length: 50 }, () => ownConversation(a.store)))
+  await Promise.all(owners.map((owned, n) => b.store.release(owned.id, n % 2 === 0 ? { ...owned.token, node: 'b' } : owned.token)))
+  const claims = await Promise.all(owners.map((owned) => b.store.claim(owned.id)))
+  t.same(claims.map(({ status }) => status), owners.map((_, n) => (n % 2 === 0 ? 'owned' : 'claimed')))
+  const tokens = new Map(owners.map(({ id, token }) => [id, token]))
+  t.same([...(await a.store.stillOwned(tokens))].sort(), owners.filter((_, n) => n % 2 === 0).map(({ id }) => id).sort())
+  t.equal((await a.store.stillOwned(new Map())).size, 0)
+})
+
+t.test('a sign of life that cannot be renewed for 4 s is noticed, by a clock that cannot jump', async (t) => {
+  const url = await newDatabase(postgres)
+  let ahead = 0
+  const clock = { now: systemClock.now, monotonic: () => systemClock.monotonic() + ahead }
+  const storage = await startStorage(t, [url], { logger, clock })
+  const owned = await ownConversation(storage.store)
+  const lapses: string[] = []
+  t.notOk(storage.liveness.lapsedFor(owned.id))
+  const lapsed = new Promise<void>((resolve) => {
+    storage.liveness.onLapse((shard) => {
+      lapses.push(shard)
+      resolve()
+    })
+  })
+  await postgres.kill()
+  ahead = 4_000
+  t.ok(storage.liveness.lapsedFor(owned.id))
+  await lapsed
+  t.same(lapses, ['shard-1'])
+  await postgres.restart()
+  while (storage.liveness.lapsedFor(owned.id)) await new Promise((resolve) => setTimeout(resolve, 50))
+  t.match(await owned.write({ accept: acceptTurn(owned.id) }), { status: 'committed' })
+  const client = await connectTo(t, url)
+  t.equal((await client.query('SELECT FROM nodes')).rowCount, 1)
+  await storage.stop()
+  t.equal((await client.query('SELECT FROM nodes')).rowCount, 0)
+  t.equal(lapses.length, 1)
+})
