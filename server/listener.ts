@@ -3,12 +3,6 @@ import { createServer } from 'node:net'
 import uWS, { type TemplatedApp, type us_listen_socket } from 'uWebSockets.js'
 import { StartupFault } from '../platform/lifecycle/startup-fault.ts'
 
-/** The declaration knows options only together with all interfaces; the function takes them for one host too. */
-type Listen = (host: string, port: number, options: number, callback: (socket: us_listen_socket | false) => void) => void
-
-/** LIBUS_LISTEN_EXCLUSIVE_PORT: declared as a member of an enum that does not exist at run time. Else two servers would share a port unnoticed. */
-const exclusive = 1
-
 export interface Listener {
   readonly port: number
   /** Takes no new connections; those that exist live on. */
@@ -17,22 +11,33 @@ export interface Listener {
 
 /** `port` 0: any free one. Rejects with StartupFault. */
 export async function listen(app: TemplatedApp, host: string, port: number): Promise<Listener> {
-  const open = app.listen.bind(app) as unknown as Listen
-  const socket = await new Promise<us_listen_socket | false>((resolve) => open(host, port, exclusive, resolve))
-  if (socket === false) throw await explain(host, port)
+  const fault = port === 0 ? null : await probe(host, port)
+  if (fault !== null) throw fault
+  // The library's exclusive option would do without the probe, but it leaves out SO_REUSEADDR as well: then the port
+  // could not be listened on for a minute after a server stopped that had clients. Without it, two servers may share a port.
+  let socket: us_listen_socket | false = false
+  app.listen(host, port, (opened) => {
+    socket = opened
+  })
+  const opened = socket as us_listen_socket | false
+  if (opened === false) throw (await probe(host, port)) ?? faultOf(undefined, host, port)
   return {
-    port: uWS.us_socket_local_port(socket),
-    close: () => uWS.us_listen_socket_close(socket),
+    port: uWS.us_socket_local_port(opened as never),
+    close: () => uWS.us_listen_socket_close(opened),
   }
 }
 
-/** The library says no more than that it failed, so that the question is put to the system once more. */
-async function explain(host: string, port: number): Promise<StartupFault> {
-  const code = await new Promise<string | undefined>((resolve) => {
-    const probe = createServer()
-    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code))
-    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve(undefined)))
+/** Whether the port can be listened on: the library says no more than that it failed, so that the question is put to the system. */
+async function probe(host: string, port: number): Promise<StartupFault | null> {
+  const code = await new Promise<string | null>((resolve) => {
+    const server = createServer()
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''))
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(null)))
   })
+  return code === null ? null : faultOf(code, host, port)
+}
+
+function faultOf(code: string | undefined, host: string, port: number): StartupFault {
   switch (code) {
     case 'EADDRINUSE':
       return new StartupFault(`Port ${port} of ${host} is taken by another program.`, `Stop that program, or choose another port: PORT=${port + 1} npm start`)
@@ -42,6 +47,6 @@ async function explain(host: string, port: number): Promise<StartupFault> {
     case 'ENOTFOUND':
       return new StartupFault(`${host} is no address of this machine.`, 'Set HOST to 127.0.0.1 (this machine only) or 0.0.0.0 (everybody).')
     default:
-      return new StartupFault(`Cannot listen on ${host}:${port}${code === undefined ? '' : ` (${code})`}.`, 'Choose another PORT or HOST.')
+      return new StartupFault(`Cannot listen on ${host}:${port}${code === undefined || code === '' ? '' : ` (${code})`}.`, 'Choose another PORT or HOST.')
   }
 }

@@ -87,7 +87,7 @@ async function startParts(config: Config, logger: LogSink): Promise<void> {
   metrics.gauge({ name: 'chatterbot_actors', help: 'Conversations in memory' }, (gauge) => gauge.set(runtime.counts().actors))
   metrics.gauge({ name: 'chatterbot_unfinished_turns', help: 'Turns accepted and not ended' }, (gauge) => gauge.set(runtime.counts().turns))
 
-  let bridge: Bridge | undefined
+  let engineAnswers = (): boolean => false
   const edge = createEdge({
     service: runtime.service,
     authenticator: createNoAuthentication(),
@@ -104,7 +104,7 @@ async function startParts(config: Config, logger: LogSink): Promise<void> {
     drainDeadlineMs,
     readiness: [
       { name: 'database', missing: () => (storage.liveness.lapsed.length === 0 ? null : 'the database does not answer') },
-      { name: 'engine', missing: () => engines.missing() ?? (bridge?.ready === true ? null : 'no engine answers') },
+      { name: 'engine', missing: () => engines.missing() ?? (engineAnswers() ? null : 'no engine answers') },
     ],
     metrics,
     logger,
@@ -124,7 +124,7 @@ async function startParts(config: Config, logger: LogSink): Promise<void> {
   )
   if (engines.service !== null) await parts.add(engines.service)
   const systemPrompt = config.CHATTERBOT_SYSTEM_PROMPT
-  bridge = createBridge({
+  const bridge = createBridge({
     name: node,
     channel: bus.channel(),
     jobQueue: bus.jobQueue(),
@@ -135,6 +135,7 @@ async function startParts(config: Config, logger: LogSink): Promise<void> {
     clock,
     defaults: { maxTokens: config.CHATTERBOT_MAX_TOKENS, ...sampling, ...(systemPrompt === null ? {} : { systemPrompt }) },
   })
+  engineAnswers = () => bridge.ready
   await parts.add(drainedTogether(bridge, () => edge.drain()))
   if (!bridge.ready) {
     progress.say(`No engine answers at ${config.CHATTERBOT_ENGINE_URL.join(', ')} yet. It is asked again and again.`)

@@ -67,6 +67,8 @@ export class Page {
       ETag: `"${file.hash}${coding === null ? '' : `-${coding}`}"`,
       'Cache-Control': file.immutable ? 'public, max-age=31536000, immutable' : 'no-cache',
       ...(file.compressible ? { Vary: 'Accept-Encoding' } : {}),
+      // On 304 too: a browser takes its headers over into what it has cached.
+      ...(file.type.startsWith('text/html') ? { 'Content-Security-Policy': pageSecurityPolicy } : {}),
     }
     if (matches(request.header('if-none-match'), file.hash)) return { status: 304, headers, body: null }
     const body = coding === null ? file.plain : (file.compressed.get(coding) ?? file.plain)
@@ -76,7 +78,6 @@ export class Page {
         ...headers,
         'Content-Type': file.type,
         ...(coding === null ? {} : { 'Content-Encoding': coding }),
-        ...(file.type.startsWith('text/html') ? { 'Content-Security-Policy': pageSecurityPolicy } : {}),
       },
       body,
     }

@@ -29,10 +29,10 @@ export class OpenConversations {
     this.close(conversationId)
     if (this.#subscriptions.size >= most) throw new ChatError('too_many_conversations')
     let moved = false
-    let held: Subscription | undefined
+    let held: Subscription | null = null
     const { opened, subscription } = await service.open(userId, command, connection, () => {
       moved = true
-      if (held === undefined || this.#subscriptions.get(conversationId) !== held) return
+      if (held === null || this.#subscriptions.get(conversationId) !== held) return
       this.#subscriptions.delete(conversationId)
       onMoved(conversationId)
     })
