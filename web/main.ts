@@ -2,6 +2,7 @@
 import { createElement } from 'react'
 import { createRoot } from 'react-dom/client'
 import { createClient } from '../client/client.ts'
+import { ErrorBoundary } from './page/error-boundary.tsx'
 import { Page } from './page/page.tsx'
 import { ReadinessWatch } from './page/readiness.ts'
 import { ThemeChoice } from './page/theme.ts'
@@ -35,9 +36,13 @@ document.addEventListener('visibilitychange', () => {
 const root = document.getElementById('page')
 if (root === null) throw new Error('index.html has no #page')
 createRoot(root).render(
-  createElement(Page, {
-    session: new ChatSession(client, address),
-    themes: new ThemeChoice(storage),
-    readiness: new ReadinessWatch(new URL('ready', here).href),
-  }),
+  createElement(
+    ErrorBoundary,
+    null,
+    createElement(Page, {
+      session: new ChatSession(client, address),
+      themes: new ThemeChoice(storage),
+      readiness: new ReadinessWatch(new URL('ready', here).href),
+    }),
+  ),
 )

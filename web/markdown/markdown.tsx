@@ -47,8 +47,8 @@ const components: Components = {
   thead: plain('thead'),
   tbody: plain('tbody'),
   tr: plain('tr'),
-  th: plain('th', ['align', 'scope']),
-  td: plain('td', ['align']),
+  th: plain('th', ['style', 'scope']),
+  td: plain('td', ['style']),
   sup: plain('sup'),
   sub: plain('sub'),
   section: plain('section'),
@@ -61,11 +61,10 @@ const components: Components = {
     )
   },
   a: function Link({ href, children }: Props<'a'>) {
-    // Half a link while it is on its way, or one that was refused as dangerous.
-    if (href === undefined || href.startsWith('streamdown:')) return <span>{children}</span>
-    const inside = href.startsWith('#')
+    // Half a link while it is on its way, or one that was refused as dangerous; and the page's own hash names conversations.
+    if (href === undefined || href.startsWith('streamdown:') || href.startsWith('#')) return <span>{children}</span>
     return (
-      <a href={href} {...(inside ? {} : { target: '_blank', rel: 'noopener noreferrer' })}>
+      <a href={href} target="_blank" rel="noopener noreferrer">
         {children}
       </a>
     )

@@ -232,7 +232,7 @@ export class ChatSession {
   }
 
   #newThread(): ThreadView {
-    const messages = this.#new === null ? [] : this.#projection.project(this.#new.state(), null)
+    const messages = this.#new === null ? [] : this.#projection.project(this.#new.held(), null)
     return { visit: this.#visit, conversationId: null, title: null, status: 'ready', messages, olderMessages: 'none' }
   }
 

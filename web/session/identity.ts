@@ -1,3 +1,5 @@
+import { randomName } from './random-name.ts'
+
 const key = 'chatterbot.user'
 
 /**
@@ -5,7 +7,7 @@ const key = 'chatterbot.user'
  * conversations again. Where the browser keeps nothing, as some private windows do, it lasts as long as the page.
  */
 export function rememberedUser(storage: () => Storage): string {
-  const fresh = `web-${crypto.getRandomValues(new Uint32Array(4)).reduce((name, part) => name + part.toString(16).padStart(8, '0'), '')}`
+  const fresh = `web-${randomName()}`
   try {
     const known = storage().getItem(key)
     if (known !== null && known.length > 0 && known.length <= 128) return known

@@ -1,6 +1,6 @@
-import { ChatError, type ChatClient, type Conversation, type ConversationState, type OutboxMessage } from '../../client/client.ts'
-import { emptyConversation } from '../../client/conversation-state.ts'
-import { newClientId } from '../../client/client-id.ts'
+import { ChatError, type ChatClient, type Conversation, type OutboxMessage } from '../../client/client.ts'
+import { randomName } from './random-name.ts'
+import type { HeldConversation } from './shown-messages.ts'
 
 export interface NewConversationOwner {
   changed(): void
@@ -24,14 +24,14 @@ export class NewConversation {
   }
 
   /** Looks like a conversation to those who show it. */
-  state(): ConversationState {
-    return { ...emptyConversation(0), outbox: this.#outbox }
+  held(): HeldConversation {
+    return { messages: [], turns: [], outbox: this.#outbox }
   }
 
   /** Throws ChatError where too much was said already. */
   say(text: string): void {
     if (this.#outbox.length >= outboxBound) throw new ChatError('too_many_commands', 'Wait until the conversation has begun.')
-    this.#outbox = [...this.#outbox, { clientMessageId: newClientId(), kind: 'send', text, parentId: undefined, state: 'pending', error: null, createdAt: new Date().toISOString() }]
+    this.#outbox = [...this.#outbox, { clientMessageId: randomName(), kind: 'send', text, parentId: undefined, state: 'pending', error: null, createdAt: new Date().toISOString() }]
     this.retry()
   }
 

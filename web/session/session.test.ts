@@ -1,12 +1,11 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { emptyConversation, type ChatMessage, type ConversationState, type LiveTurn } from '../../client/conversation-state.ts'
-import { ChatError } from '../../protocol/errors.ts'
+import { ChatError, type ChatMessage, type LiveTurn } from '../../client/client.ts'
 import { groupByDay } from './conversation-groups.ts'
 import { rememberedUser } from './identity.ts'
 import { branchesAt, growTree, newestBelow, shownPath } from './message-tree.ts'
 import { conversationOf, hashOf } from './route.ts'
-import { ThreadProjection } from './shown-messages.ts'
+import { ThreadProjection, type HeldConversation } from './shown-messages.ts'
 
 /** Trees whose ids rise from parent to child, as the server's do, with gaps as of messages that were not loaded. */
 const nodes = fc
@@ -75,7 +74,7 @@ t.test('without a choice, or with one that is gone, the newest message is shown'
 const said = (id: number, parentId: number | null, text: string): ChatMessage => ({ id, parentId, role: 'user', text, turnId: null, clientMessageId: `c${id}`, createdAt: '2026-01-01T00:00:00.000Z' })
 const replied = (id: number, parentId: number, text: string): ChatMessage => ({ id, parentId, role: 'assistant', text, turnId: null, createdAt: '2026-01-01T00:00:00.000Z', reason: 'stop', model: 'small' })
 const live = (userMessageId: number, replyMessageId: number, text: string): LiveTurn => ({ turnId: `t${replyMessageId}`, userMessageId, replyMessageId, state: 'running', attempt: 1, text, end: text.length, model: 'small', position: null, etaMs: null })
-const conversation = (parts: Partial<ConversationState>): ConversationState => ({ ...emptyConversation(1), status: 'open', ...parts })
+const conversation = (parts: Partial<HeldConversation>): HeldConversation => ({ messages: [], turns: [], outbox: [], ...parts })
 
 t.test('a delta changes the message of its turn and leaves every other object as it was', async (t) => {
   const projection = new ThreadProjection()

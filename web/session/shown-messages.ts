@@ -1,6 +1,9 @@
-import type { ChatMessage, ConversationState, LiveTurn, OutboxMessage } from '../../client/conversation-state.ts'
+import type { ChatMessage, ConversationState, LiveTurn, OutboxMessage } from '../../client/client.ts'
 import { branchesAt, growTree, shownPath, type Branches, type MessageTree } from './message-tree.ts'
 import type { MessageState, ShownMessage } from './views.ts'
+
+/** What is shown of what a client holds. */
+export type HeldConversation = Pick<ConversationState, 'messages' | 'turns' | 'outbox'>
 
 /** A stored message, or the reply that a live turn will become. */
 interface Node {
@@ -22,7 +25,7 @@ export class ThreadProjection {
   #shown: readonly ShownMessage[] = []
 
   /** `chosen`: a message whose newest descendant is the end of the path; null: the newest of all. */
-  project(state: ConversationState, chosen: number | null): readonly ShownMessage[] {
+  project(state: HeldConversation, chosen: number | null): readonly ShownMessage[] {
     const path = shownPath(this.#treeOf(state), chosen)
     const turns = new Map(state.turns.map((turn) => [turn.replyMessageId, turn]))
     const shown: ShownMessage[] = []
@@ -40,13 +43,13 @@ export class ThreadProjection {
   }
 
   /** The end of the shown path, where it is not the newest message: what is said there needs to name its parent. */
-  parentForSend(state: ConversationState, chosen: number | null): number | undefined {
+  parentForSend(state: HeldConversation, chosen: number | null): number | undefined {
     const tree = this.#treeOf(state)
     const last = shownPath(tree, chosen).at(-1)
     return last === undefined || last.id === tree.newest ? undefined : last.id
   }
 
-  #treeOf({ messages, turns }: ConversationState): MessageTree<Node> {
+  #treeOf({ messages, turns }: HeldConversation): MessageTree<Node> {
     const replyIds = turns.map(({ replyMessageId }) => replyMessageId).join()
     if (messages !== this.#messages || replyIds !== this.#replyIds) {
       this.#tree = growTree([

@@ -1,5 +1,5 @@
-import { ComposerPrimitive, useAui, useAuiState } from '@assistant-ui/react'
-import { useEffect, useRef } from 'react'
+import { ComposerPrimitive, useAui, useAuiState, useThreadViewportStore } from '@assistant-ui/react'
+import { useEffect, useRef, type FormEvent } from 'react'
 import { SendIcon, StopIcon } from '../page/icons.tsx'
 import { useSession } from '../session/session-context.ts'
 import { usePart } from '../session/use-observable.ts'
@@ -13,14 +13,20 @@ export function Composer() {
   const missing = usePart(session.thread, isMissing)
   const input = useRef<HTMLTextAreaElement>(null)
   const fits = fitsInMessage(text)
+  const viewport = useThreadViewportStore()
   useDraft()
   useEffect(() => {
     // A keyboard that slides in over the conversation is not what somebody asked for who turned to it on a phone.
     if (window.matchMedia('(pointer: fine)').matches) input.current?.focus()
   }, [])
 
+  const submit = (event: FormEvent) => {
+    if (!fits) event.preventDefault()
+    // Whoever says something wants to see it, and the reply.
+    else viewport.getState().scrollToBottom({ behavior: 'instant' })
+  }
   return (
-    <ComposerPrimitive.Root className="composer" onSubmit={(event) => !fits && event.preventDefault()}>
+    <ComposerPrimitive.Root className="composer" onSubmit={submit}>
       <ComposerPrimitive.Input
         ref={input}
         className="composer-input"

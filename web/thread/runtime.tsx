@@ -11,7 +11,7 @@ import { isUnfinished, type ShownMessage } from '../session/views.ts'
 export function ThreadRuntime({ session, children }: { readonly session: ChatSession; readonly children: ReactNode }) {
   const { messages } = useObservable(session.thread)
   const handlers = useMemo(() => handlersOf(session), [session])
-  const isRunning = messages.some(({ state }) => isUnfinished(state) || state.kind === 'sending')
+  const isRunning = messages.some(({ state }) => isUnfinished(state))
   const runtime = useExternalStoreRuntime<ShownMessage>({ ...handlers, messages, isRunning })
   return <AssistantRuntimeProvider runtime={runtime}>{children}</AssistantRuntimeProvider>
 }

@@ -1,3 +1,4 @@
+import { ChatIcon } from '../page/icons.tsx'
 import { useSession } from '../session/session-context.ts'
 
 const starters = [
@@ -12,6 +13,9 @@ export function Welcome({ isNew }: { readonly isNew: boolean }) {
   const session = useSession()
   return (
     <div className="place welcome">
+      <span className="welcome-mark">
+        <ChatIcon />
+      </span>
       <h2>{isNew ? 'What is on your mind?' : 'Nothing was said here yet'}</h2>
       <ul className="starters">
         {starters.map(({ title, prompt }) => (
