@@ -1,6 +1,6 @@
 /**
  * JobQueue: a durable work queue, a stream a lane, as JetStream has it. A job is a pointer to a turn. While a turn's job
- * is queued or delivered and not acked, publishing it again changes nothing.
+ * is queued or delivered and not acked, publishing it again on its lane changes nothing.
  */
 export const lanes = ['premium', 'standard', 'batch'] as const
 export type Lane = (typeof lanes)[number]
@@ -17,6 +17,7 @@ export interface PublishedJob {
   readonly duplicate: boolean
 }
 
+/** A delivery of a job. Its ack counts even where the job has gone to another meanwhile; after ack or nak it has no more say. */
 export interface Job extends JobPointer {
   readonly sequence: number
   /** 1 for the first delivery. */
@@ -32,22 +33,37 @@ export interface Job extends JobPointer {
 export interface LaneDepth {
   /** Jobs not yet delivered. */
   readonly waiting: number
-  /** Jobs delivered and not yet acked. */
+  /** Jobs delivered and not yet acked, those included that wait to be delivered again. */
   readonly delivered: number
   /** Sequence of the newest job, and of the newest delivered one: their difference is a newcomer's position. */
   readonly lastSequence: number
   readonly deliveredSequence: number
 }
 
+export interface JobQueueLimits {
+  /** Silence after which a delivered job is delivered again. */
+  readonly ackWaitMs: number
+  /** Jobs that a lane holds; beyond, publish rejects with `full`. */
+  readonly laneCapacity: number
+  /** Jobs of a lane that are delivered and not acked; beyond, fetch gives nothing. Above what all bridges hold at once. */
+  readonly deliveredCapacity: number
+}
+
+export const defaultJobQueueLimits: JobQueueLimits = { ackWaitMs: 6_000, laneCapacity: 100_000, deliveredCapacity: 20_000 }
+
 export interface JobQueue {
-  /** Resolves once the job is stored. Rejects with BusError `disconnected`, `timeout` or `closed`. */
+  /** Resolves once the job is stored. Rejects with BusError `disconnected`, `timeout`, `full` or `closed`. */
   publish(job: JobPointer): Promise<PublishedJob>
   /**
-   * Takes up to `max` jobs of a lane, waiting up to `waitMs` for the first. An unacked job is delivered again after
-   * `ackWaitMs` of silence. Resolves with an empty array when none came or `signal` aborted.
+   * Takes up to `max` jobs of a lane, waiting up to `waitMs` for the first: those to be delivered again before new ones,
+   * else in the order of their publication. An unacked job is delivered again after `ackWaitMs` of silence. Resolves with
+   * an empty array when none came, `signal` aborted, or the bus went away meanwhile. Rejects with BusError `disconnected`
+   * or `closed`.
    */
   fetch(lane: Lane, max: number, options: { readonly waitMs: number; readonly signal?: AbortSignal }): Promise<Job[]>
+  /** Rejects with BusError `disconnected`, `timeout` or `closed`. */
   depth(lane: Lane): Promise<LaneDepth>
   readonly ackWaitMs: number
+  /** Fetches under way resolve empty. Idempotent. Jobs in hand are delivered again, to others. */
   close(): Promise<void>
 }

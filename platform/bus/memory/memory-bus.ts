@@ -1,17 +1,16 @@
 /**
  * The bus within one process. Everyone who shares an instance can talk to each other, each through a channel or queue of
- * its own; `disconnect` takes it away from all of them, as a server that is gone does.
+ * its own; `disconnect` takes it away from all of them, as a server that is gone does. It keeps no process alive.
  */
 import type { BusStatus, Channel } from '../channel.ts'
-import type { JobQueue } from '../job-queue.ts'
+import { defaultJobQueueLimits, lanes, type JobQueue, type JobQueueLimits } from '../job-queue.ts'
+import { Deliveries } from './deliveries.ts'
 import { MemoryChannel, type ChannelHub } from './memory-channel.ts'
-import { MemoryJobQueue, type JobStore, newJobStore } from './memory-job-queue.ts'
+import { MemoryJobQueue, type JobStore } from './memory-job-queue.ts'
+import { MemoryLane } from './memory-lane.ts'
 
-export interface MemoryBusOptions {
-  /** Silence after which an unacked job is delivered again. */
-  readonly ackWaitMs?: number
-  /** Jobs a lane holds at most; publishing beyond rejects with BusError `too_big`. */
-  readonly laneCapacity?: number
+export interface MemoryBusOptions extends Partial<JobQueueLimits> {
+  /** A subscriber's handler threw, or a message was dropped because too many wait for their handlers. */
   readonly onHandlerError?: (error: unknown, subject: string) => void
 }
 
@@ -21,24 +20,27 @@ export class MemoryBus {
   readonly #channels = new Set<MemoryChannel>()
   readonly #queues = new Set<MemoryJobQueue>()
 
-  constructor(options: MemoryBusOptions = {}) {
-    this.#hub = { connected: true, subscribers: new Map(), onHandlerError: options.onHandlerError ?? (() => undefined) }
-    this.#jobs = newJobStore({ ackWaitMs: options.ackWaitMs ?? 6_000, laneCapacity: options.laneCapacity ?? 100_000 })
+  constructor({ onHandlerError = () => undefined, ...limits }: MemoryBusOptions = {}) {
+    const all = { ...defaultJobQueueLimits, ...limits }
+    this.#hub = { connected: true, subscribers: new Map(), deliveries: new Deliveries(), onHandlerError }
+    this.#jobs = { ackWaitMs: all.ackWaitMs, lanes: new Map(lanes.map((lane) => [lane, new MemoryLane(lane, all)])) }
   }
 
   channel(): Channel {
-    const channel = new MemoryChannel(this.#hub)
+    const channel = new MemoryChannel(this.#hub, () => this.#channels.delete(channel))
     this.#channels.add(channel)
     return channel
   }
 
   jobQueue(): JobQueue {
-    const queue = new MemoryJobQueue(this.#jobs, () => this.#hub.connected)
+    const queue = new MemoryJobQueue(this.#jobs, () => this.#hub.connected, () => this.#queues.delete(queue))
     this.#queues.add(queue)
     return queue
   }
 
+  /** What is on its way is lost, as at a server that is killed; jobs are kept. */
   disconnect(): void {
+    this.#hub.deliveries.drop()
     this.#setConnected(false)
   }
 
@@ -50,7 +52,7 @@ export class MemoryBus {
     if (this.#hub.connected === connected) return
     this.#hub.connected = connected
     const status: BusStatus = connected ? 'connected' : 'disconnected'
-    for (const channel of this.#channels) channel.tellStatus(status)
-    for (const queue of this.#queues) queue.connectionChanged()
+    for (const channel of [...this.#channels]) channel.tellStatus(status)
+    for (const queue of [...this.#queues]) queue.connectionChanged()
   }
 }

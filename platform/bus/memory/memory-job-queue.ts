@@ -1,43 +1,26 @@
 import { BusError } from '../channel.ts'
-import { lanes, type Job, type JobPointer, type JobQueue, type Lane, type LaneDepth, type PublishedJob } from '../job-queue.ts'
-
-interface StoredJob extends JobPointer {
-  readonly sequence: number
-  deliveries: number
-  /** Waits to be delivered, for the first time or again. */
-  waiting: boolean
-  /** Delivers it again. */
-  timer: NodeJS.Timeout | null
-}
-
-interface LaneStore {
-  sequence: number
-  deliveredSequence: number
-  readonly byTurn: Map<string, StoredJob>
-  waiting: StoredJob[]
-}
+import type { Job, JobPointer, JobQueue, Lane, LaneDepth, PublishedJob } from '../job-queue.ts'
+import { assertLiteralSubject } from '../subject.ts'
+import type { Delivery, MemoryLane } from './memory-lane.ts'
 
 /** What all queues of one bus share. */
 export interface JobStore {
   readonly ackWaitMs: number
-  readonly laneCapacity: number
-  readonly lanes: ReadonlyMap<Lane, LaneStore>
-  readonly fetchers: Set<() => void>
-}
-
-export function newJobStore(options: { readonly ackWaitMs: number; readonly laneCapacity: number }): JobStore {
-  const empty = (): LaneStore => ({ sequence: 0, deliveredSequence: 0, byTurn: new Map(), waiting: [] })
-  return { ...options, lanes: new Map(lanes.map((lane) => [lane, empty()])), fetchers: new Set() }
+  readonly lanes: ReadonlyMap<Lane, MemoryLane>
 }
 
 export class MemoryJobQueue implements JobQueue {
   readonly #store: JobStore
   readonly #isConnected: () => boolean
-  readonly #closing = new AbortController()
+  readonly #onClosed: () => void
+  /** End the fetches under way. */
+  readonly #ends = new Set<() => void>()
+  #closed = false
 
-  constructor(store: JobStore, isConnected: () => boolean) {
+  constructor(store: JobStore, isConnected: () => boolean, onClosed: () => void) {
     this.#store = store
     this.#isConnected = isConnected
+    this.#onClosed = onClosed
   }
 
   get ackWaitMs(): number {
@@ -46,111 +29,76 @@ export class MemoryJobQueue implements JobQueue {
 
   async publish(job: JobPointer): Promise<PublishedJob> {
     this.#check()
-    const lane = this.#lane(job.lane)
-    const known = lane.byTurn.get(job.turnId)
-    if (known !== undefined) return { sequence: known.sequence, duplicate: true }
-    if (lane.byTurn.size >= this.#store.laneCapacity) throw new BusError('too_big', `lane ${job.lane} holds ${lane.byTurn.size} jobs, and no more fit`)
-    lane.sequence += 1
-    const stored: StoredJob = { lane: job.lane, turnId: job.turnId, conversationId: job.conversationId, sequence: lane.sequence, deliveries: 0, waiting: true, timer: null }
-    lane.byTurn.set(job.turnId, stored)
-    lane.waiting.push(stored)
-    this.#wake()
-    return { sequence: stored.sequence, duplicate: false }
+    assertLiteralSubject(job.turnId)
+    return this.#lane(job.lane).publish(job)
   }
 
   async fetch(laneName: Lane, max: number, { waitMs, signal }: { readonly waitMs: number; readonly signal?: AbortSignal }): Promise<Job[]> {
     this.#check()
+    if (max < 1 || signal?.aborted === true) return []
     const lane = this.#lane(laneName)
-    if (max > 0 && lane.waiting.length === 0) await this.#arrival(lane, waitMs, signal)
-    if (this.#closing.signal.aborted || signal?.aborted === true || !this.#isConnected()) return []
-    return lane.waiting.splice(0, max).map((stored) => this.#deliver(lane, stored))
+    const taken = lane.take(max)
+    const jobs = taken.length > 0 || waitMs <= 0 ? taken : await this.#first(lane, max, waitMs, signal)
+    return jobs.map((delivery) => this.#job(delivery))
   }
 
-  async depth(laneName: Lane): Promise<LaneDepth> {
+  async depth(lane: Lane): Promise<LaneDepth> {
     this.#check()
-    const lane = this.#lane(laneName)
-    return { waiting: lane.waiting.length, delivered: lane.byTurn.size - lane.waiting.length, lastSequence: lane.sequence, deliveredSequence: lane.deliveredSequence }
+    return this.#lane(lane).depth()
   }
 
-  async close(): Promise<void> {
-    this.#closing.abort()
+  close(): Promise<void> {
+    this.#closed = true
+    this.#onClosed()
+    this.connectionChanged()
+    return Promise.resolve()
   }
 
+  /** A fetch that waits does so no longer: at a server, too, it would be forgotten. */
   connectionChanged(): void {
-    this.#wake()
+    for (const end of [...this.#ends]) end()
   }
 
   #check(): void {
-    if (this.#closing.signal.aborted) throw new BusError('closed', 'the job queue is closed')
+    if (this.#closed) throw new BusError('closed', 'the job queue is closed')
     if (!this.#isConnected()) throw new BusError('disconnected', 'the bus is away')
   }
 
-  #lane(name: Lane): LaneStore {
-    return this.#store.lanes.get(name) as LaneStore
+  #lane(name: Lane): MemoryLane {
+    return this.#store.lanes.get(name) as MemoryLane
   }
 
-  #wake(): void {
-    for (const fetcher of [...this.#store.fetchers]) fetcher()
-  }
-
-  /** Resolves when the lane has a job, the time is up, the bus is gone or nobody wants it any more. */
-  async #arrival(lane: LaneStore, waitMs: number, signal: AbortSignal | undefined): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const { fetchers } = this.#store
-      const closing = this.#closing.signal
-      const done = (): void => {
+  #first(lane: MemoryLane, max: number, waitMs: number, signal: AbortSignal | undefined): Promise<Delivery[]> {
+    return new Promise((resolve) => {
+      const done = (jobs: Delivery[]): void => {
         clearTimeout(timer)
-        fetchers.delete(look)
-        signal?.removeEventListener('abort', done)
-        closing.removeEventListener('abort', done)
-        resolve()
+        stopWaiting()
+        this.#ends.delete(end)
+        signal?.removeEventListener('abort', end)
+        resolve(jobs)
       }
-      const look = (): void => {
-        if (lane.waiting.length > 0 || !this.#isConnected()) done()
-      }
-      const timer = setTimeout(done, waitMs)
-      fetchers.add(look)
-      signal?.addEventListener('abort', done, { once: true })
-      closing.addEventListener('abort', done, { once: true })
-      if (signal?.aborted === true || closing.aborted) done()
+      const end = (): void => done([])
+      const timer = setTimeout(end, waitMs)
+      const stopWaiting = lane.wait(max, done)
+      this.#ends.add(end)
+      signal?.addEventListener('abort', end, { once: true })
     })
   }
 
-  #deliver(lane: LaneStore, stored: StoredJob): Job {
-    stored.deliveries += 1
-    stored.waiting = false
-    lane.deliveredSequence = Math.max(lane.deliveredSequence, stored.sequence)
-    const delivery = stored.deliveries
-    const current = (): boolean => stored.deliveries === delivery && lane.byTurn.get(stored.turnId) === stored && !stored.waiting
-    const redeliverAfter = (delayMs: number): void => {
-      if (stored.timer !== null) clearTimeout(stored.timer)
-      stored.timer = setTimeout(() => {
-        stored.timer = null
-        stored.waiting = true
-        lane.waiting.unshift(stored)
-        this.#wake()
-      }, delayMs)
-      // A job that nobody acks is no reason to keep a process alive.
-      stored.timer.unref()
-    }
-    redeliverAfter(this.#store.ackWaitMs)
+  /** What is said while the bus is away is lost, and so the job is delivered again. */
+  #job(delivery: Delivery): Job {
+    const isAway = (): boolean => this.#closed || !this.#isConnected()
     return {
-      lane: stored.lane,
-      turnId: stored.turnId,
-      conversationId: stored.conversationId,
-      sequence: stored.sequence,
-      deliveries: delivery,
+      ...delivery,
       working: () => {
-        if (current() && this.#isConnected()) redeliverAfter(this.#store.ackWaitMs)
+        if (!isAway()) delivery.working()
       },
       ack: async () => {
         this.#check()
-        if (!current()) return
-        if (stored.timer !== null) clearTimeout(stored.timer)
-        lane.byTurn.delete(stored.turnId)
+        delivery.ack()
       },
       nak: (delayMs) => {
-        if (current() && this.#isConnected()) redeliverAfter(delayMs)
+        if (!isAway()) delivery.nak(delayMs)
       },
     }
   }
