@@ -1,25 +1,31 @@
-import { useThreadViewport } from '@assistant-ui/react'
+import { useAuiState, useThreadViewport } from '@assistant-ui/react'
 import { useEffect, useLayoutEffect, useRef } from 'react'
 import { useSession } from '../session/session-context.ts'
 import { usePart } from '../session/use-observable.ts'
 import type { ThreadView } from '../session/views.ts'
 
+const nearPx = 600
+
 /** Fetches the page before as its place comes near, and keeps what is being read where it is. */
 export function OlderMessages() {
   const session = useSession()
   const olderMessages = usePart(session.thread, olderOf)
-  const firstKey = usePart(session.thread, firstOf)
-  const place = useRef<HTMLDivElement>(null)
+  // As the surface has it, which shows a change a little later than the session tells of it.
+  const firstKey = useAuiState(({ thread }) => thread.messages[0]?.id)
   const viewport = useThreadViewport(({ element }) => element.viewport)
   const top = useRef<{ readonly element: HTMLElement; readonly offset: number }>(undefined)
 
   useEffect(() => {
-    const element = place.current
-    if (element === null || viewport === null || olderMessages !== 'more') return
-    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting === true && session.loadOlder(), { root: viewport, rootMargin: '400px 0px 0px' })
-    observer.observe(element)
-    return () => observer.disconnect()
-  }, [olderMessages, viewport, session, firstKey])
+    if (viewport === null || olderMessages !== 'more') return
+    let last = viewport.scrollTop
+    // Only for somebody who scrolls up: a conversation begins at its top, before it is scrolled to its end.
+    const look = () => {
+      if (viewport.scrollTop < last && viewport.scrollTop < nearPx) session.loadOlder()
+      last = viewport.scrollTop
+    }
+    viewport.addEventListener('scroll', look, { passive: true })
+    return () => viewport.removeEventListener('scroll', look)
+  }, [olderMessages, viewport, session])
 
   useLayoutEffect(() => {
     if (viewport === null) return
@@ -32,7 +38,7 @@ export function OlderMessages() {
 
   if (olderMessages === 'none') return null
   return (
-    <div ref={place} className="older">
+    <div className="older">
       <button type="button" className="button" disabled={olderMessages === 'loading'} onClick={() => session.loadOlder()}>
         {olderMessages === 'loading' ? 'Loading earlier messages…' : 'Load earlier messages'}
       </button>
@@ -41,4 +47,3 @@ export function OlderMessages() {
 }
 
 const olderOf = ({ olderMessages }: ThreadView) => olderMessages
-const firstOf = ({ messages }: ThreadView) => messages[0]?.key
