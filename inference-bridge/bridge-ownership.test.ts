@@ -112,14 +112,14 @@ t.test('what the run never had is not replayed', async (t) => {
 t.test('a finish is repeated until it is confirmed, while the text is kept and the turn is heard of', async (t) => {
   let answers: ('none' | 'busy' | 'confirm')[] = ['none', 'busy', 'busy', 'confirm']
   const { owner, bridge } = await startHarness(t, {
-    timing: { busRequestMs: 100, beatMs: 100 },
-    ackWaitMs: 90,
+    timing: { busRequestMs: 200, beatMs: 100 },
+    ackWaitMs: 300,
     script: {
       finish: () => {
         const [answer] = answers
         answers = answers.slice(1)
         if (answer === 'none') return null
-        return answer === 'busy' ? { v: busVersion, type: 'busy', retry_ms: 80 } : undefined
+        return answer === 'busy' ? { v: busVersion, type: 'busy', retry_ms: 150 } : undefined
       },
     },
   })
@@ -182,7 +182,7 @@ t.test('busy and unanswered begins come back, gone ones are acked', async (t) =>
   await owner.publish(gone)
   await engine.until(() => engine.metrics.running === 0)
   for (let left = 1; left > 0; ) {
-    await new Promise((resolve) => setImmediate(resolve))
+    await new Promise((resolve) => setTimeout(resolve, 1))
     left = await owner.jobsLeft()
   }
   t.equal(engine.requests.length, 1)

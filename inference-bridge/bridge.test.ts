@@ -1,5 +1,3 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { expectedText, verifyTranscript } from '../load-tests/simulated-vllm/reply.ts'
 import { decodeDeltaBatch } from '../protocol/bus/codec.ts'
@@ -78,75 +76,19 @@ t.test('a reply without end stops at the greatest size of a message', async (t) 
 
 t.test('the first delta goes at once, the others together, and a silent turn is heard of', async (t) => {
   const { owner, bus } = await startHarness(t, { engines: [{ tokensPerSecond: 1000, firstTokenMs: 150 }], timing: { deltaFlushMs: 20, beatMs: 100 }, concurrency: 8 })
-  const batches: { items: number; texts: string[] }[] = []
+  const batches: { readonly turnId: string; readonly text: string }[][] = []
   const channel = bus.channel()
   t.teardown(() => channel.close())
   channel.subscribe(deltasSubject('edge-1'), ({ payload }) => {
-    const { items } = decodeDeltaBatch(payload)
-    batches.push({ items: items.length, texts: items.map(([, , , text]) => text) })
+    batches.push(decodeDeltaBatch(payload).items.map(([turnId, , , text]) => ({ turnId, text })))
   })
   const turns = await Promise.all(Array.from({ length: 8 }, (_, index) => owner.send({ question: `together ${index} [[tokens=200]]` })))
   await Promise.all(turns.map((turn) => owner.ended(turn)))
   t.ok(turns.every((turn) => turn.beats > 0), 'beats before the first token')
-  const withText = batches.filter(({ texts }) => texts.some((text) => text !== ''))
-  t.ok(withText.slice(0, 8).every(({ items }) => items === 1), 'the first of each alone')
+  const withText = batches.filter((items) => items.some(({ text }) => text !== ''))
+  for (const turn of turns) t.equal(withText.find((items) => items.some(({ turnId }) => turnId === turn.turnId))?.length, 1, 'the first of each alone')
   t.ok(withText.length < 8 * 200 / 10, `${withText.length} batches for ${8 * 200} tokens`)
-  t.ok(withText.some(({ items }) => items > 3))
-})
-
-t.test('parameters are passed on, defaults given, and the system prompt leads', async (t) => {
-  const bodies: Record<string, unknown>[] = []
-  const headers: (string | undefined)[] = []
-  const chunk = (choice: object, more: object = {}): string => `data: ${JSON.stringify({ choices: [{ index: 0, ...choice }], ...more })}\n\n`
-  const server = createServer((request, response) => {
-    headers.push(request.headers.authorization)
-    if (request.url === '/v1/models') {
-      response.end(JSON.stringify({ data: [{ id: 'strict', max_model_len: 4096 }] }))
-      return
-    }
-    let body = ''
-    request.on('data', (piece: Buffer) => (body += piece.toString()))
-    request.on('end', () => {
-      bodies.push(JSON.parse(body) as Record<string, unknown>)
-      response.writeHead(200, { 'content-type': 'text/event-stream' })
-      response.write(chunk({ delta: { role: 'assistant', content: '' } }, { prompt_token_ids: [5, 6] }))
-      response.write(chunk({ delta: { content: 'a\u0000b' }, token_ids: [1] }))
-      response.end(`${chunk({ delta: { content: '' }, finish_reason: 'stop', token_ids: [2] })}data: [DONE]\n\n`)
-    })
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => new Promise((resolve) => server.close(resolve)))
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const { owner, log } = await startHarness(t, { engines: [], endpoints: [{ url, apiKey: 'sk-very-secret' }], systemPrompt: 'be kind', maxTokens: 77 })
-  const plain = await owner.send({ question: 'plain' })
-  await owner.ended(plain)
-  t.same(bodies[0], {
-    model: 'strict',
-    messages: [{ role: 'system', content: 'be kind' }, { role: 'user', content: 'plain' }],
-    max_tokens: 77,
-    temperature: 0,
-    top_p: 1,
-    stream: true,
-    stream_options: { include_usage: true },
-    return_token_ids: true,
-  })
-  t.equal(plain.text, 'a\ufffdb', 'U+0000 cannot be stored')
-  const own = await owner.send({ question: 'own', system: 'be brief', params: { temperature: 0.5, top_p: 0.9, max_tokens: 5, seed: 42, stop: ['x'] } })
-  await owner.ended(own)
-  t.same(bodies[1], {
-    model: 'strict',
-    messages: [{ role: 'system', content: 'be brief' }, { role: 'user', content: 'own' }],
-    max_tokens: 5,
-    temperature: 0.5,
-    top_p: 0.9,
-    seed: 42,
-    stream: true,
-    stream_options: { include_usage: true },
-    return_token_ids: true,
-  })
-  t.ok(headers.every((header) => header === 'Bearer sk-very-secret'))
-  const logged = JSON.stringify(log)
-  for (const secret of ['sk-very-secret', 'plain', 'be kind']) t.notOk(logged.includes(secret), `${secret} is not logged`)
+  t.ok(withText.some((items) => items.length > 3))
 })
 
 t.test('a bridge is ready when an engine is, and takes no job before', async (t) => {

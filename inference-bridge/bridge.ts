@@ -66,7 +66,7 @@ class InferenceBridge implements Bridge {
     this.#replicas = new ReplicaSet({ engines, timing, clock, logger })
     this.#registry = new RunRegistry(logger)
     const bridgeMetrics = declareBridgeMetrics(metrics, { replicas: this.#replicas, keptRuns: () => this.#registry.size, waitingJobs: () => this.#scheduler.waiting })
-    const publisher = new DeltaPublisher({ bridge: name, channel, clock, flushMs: timing.deltaFlushMs, beatMs: timing.beatMs, onBatch: bridgeMetrics.deltaBatch })
+    const publisher = new DeltaPublisher({ bridge: name, channel, clock, flushMs: timing.deltaFlushMs, beatMs: timing.beatMs, onBatch: (items, bytes, dropped) => bridgeMetrics.deltaBatch(items, bytes, dropped) })
     const counts = new TokenCounts({ keptMessages: keptTokenCounts })
     this.#worker = new TurnWorker({ bridge: name, channel, replicas: this.#replicas, counts, publisher, defaults, timing, clock, logger, metrics: bridgeMetrics }, this.#registry)
     this.#scheduler = new Scheduler({

@@ -35,9 +35,11 @@ export class CircuitBreaker {
     return state === 'closed' || (state === 'half_open' && !this.#trying)
   }
 
-  /** A request goes. Must be followed by one of `succeeded`, `failed` and `left`. */
-  began(): void {
-    if (this.state === 'half_open') this.#trying = true
+  /** A request goes; true if it is the one that tries. Must be followed by one of `succeeded`, `failed` and `left`. */
+  began(): boolean {
+    if (this.state !== 'half_open' || this.#trying) return false
+    this.#trying = true
+    return true
   }
 
   succeeded(): void {
@@ -47,9 +49,8 @@ export class CircuitBreaker {
     this.#openMs = this.#settings.openMs
   }
 
-  failed(): void {
-    const tried = this.#trying
-    this.#trying = false
+  failed(tried: boolean): void {
+    if (tried) this.#trying = false
     this.#failuresInARow += 1
     if (tried) this.#openMs = Math.min(this.#openMs * 2, this.#settings.maxOpenMs)
     // Requests that began before it opened say nothing new.
@@ -57,7 +58,7 @@ export class CircuitBreaker {
   }
 
   /** The request ended by the caller's will, which says nothing of the replica. */
-  left(): void {
-    this.#trying = false
+  left(tried: boolean): void {
+    if (tried) this.#trying = false
   }
 }

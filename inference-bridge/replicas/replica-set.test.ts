@@ -13,8 +13,7 @@ t.test('the breaker opens after failures in a row, tries one request, and waits 
   let now = 0
   const breaker = new CircuitBreaker({ failures: 3, openMs: 1000, maxOpenMs: 3000 }, () => now)
   const fail = (): void => {
-    breaker.began()
-    breaker.failed()
+    breaker.failed(breaker.began())
   }
   fail()
   fail()
@@ -26,12 +25,14 @@ t.test('the breaker opens after failures in a row, tries one request, and waits 
   fail()
   t.same([breaker.state, breaker.allows], ['open', false])
   now = 500
-  breaker.failed()
+  breaker.failed(false)
   now = 1000
   t.same([breaker.state, breaker.allows], ['half_open', true], 'late failures of earlier requests do not prolong it')
-  breaker.began()
+  t.equal(breaker.began(), true)
   t.equal(breaker.allows, false, 'one at a time')
-  breaker.left()
+  breaker.failed(false)
+  t.equal(breaker.state, 'half_open', 'nor do they end the trial')
+  breaker.left(true)
   t.equal(breaker.allows, true, 'a trial that was broken off is no trial')
   fail()
   now = 2900

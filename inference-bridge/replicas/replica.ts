@@ -41,13 +41,13 @@ export class Replica {
   /** Takes a request: call the result exactly once, with the failure, or null for success, or `left` where it was broken off. */
   acquire(): (outcome: EngineFailure | null | 'left') => void {
     this.#inFlight += 1
-    this.breaker.began()
+    const tries = this.breaker.began()
     return (outcome) => {
       this.#inFlight -= 1
-      if (outcome === 'left') this.breaker.left()
+      if (outcome === 'left') this.breaker.left(tries)
       // A refusal shows that the engine works.
       else if (outcome === null || !outcome.retryable) this.breaker.succeeded()
-      else this.breaker.failed()
+      else this.breaker.failed(tries)
     }
   }
 

@@ -84,7 +84,9 @@ export class ReplyGenerator {
 
       generation.rewind()
       if (failure.kind === 'too_long') {
-        if (!this.#shorten()) return { type: 'ended', outcome: failed('context_too_long') }
+        // What was gone on from and the prompt fill the window together.
+        if (generation.ids.count > 0) generation.endByLength()
+        else if (!this.#dropOldest()) return { type: 'ended', outcome: failed('context_too_long') }
         continue
       }
       if (!failure.retryable) return { type: 'ended', outcome: failed('engine_rejected') }
@@ -112,6 +114,8 @@ export class ReplyGenerator {
       if (generation.ids.count > 0 && this.#promptIds === null) {
         this.#promptIds = await replica.client.tokenizeChat(grant.model, this.#prompt.messages, signal)
         if (this.#promptIds === null) return { type: 'lost' }
+        // The engine refused such a prompt when the reply was begun, and got a shorter one: it is to get that again.
+        if (this.#promptIds.length >= window) return this.#dropOldest() ? null : { type: 'ended', outcome: failed('context_too_long') }
       }
       const room = this.#promptIds === null ? this.#prompt.maxTokens : Math.min(this.#maxTokens, window - this.#promptIds.length)
       if (generation.ids.count >= room && generation.ids.count > 0) {
@@ -125,7 +129,10 @@ export class ReplyGenerator {
       if (this.#run.stopped !== null) return null
       if (error instanceof EngineFailure) return (outcome = error)
       if (error instanceof ContextUnavailable) return { type: 'no_context' }
-      if (error instanceof ChainError) return { type: 'ended', outcome: failed('internal') }
+      if (error instanceof ChainError) {
+        this.#dependencies.logger.error({ turnId: this.#run.turnId, reason: error.message }, 'granted a turn that cannot be answered')
+        return { type: 'ended', outcome: failed('internal') }
+      }
       throw error
     } finally {
       release(outcome)
@@ -188,13 +195,7 @@ export class ReplyGenerator {
   }
 
   /** Drops the oldest exchange of a prompt that was too long after all. False where there is none. */
-  #shorten(): boolean {
-    const { generation } = this.#run
-    if (generation.ids.count > 0) {
-      // Prompt and reply together fill the window.
-      generation.endByLength()
-      return true
-    }
+  #dropOldest(): boolean {
     const shorter = this.#prompt?.withoutOldest() ?? null
     this.#prompt = shorter
     this.#promptIds = null

@@ -7,6 +7,7 @@
  * | the owner stopped the run, or another run took its place | neither: who did so has ended the turn or has another job for it |
  * | nothing can be begun now, the conversation cannot be read, or this bridge stops | naked |
  */
+import { setMaxListeners } from 'node:events'
 import type { BeginGranted, BeginReply } from '../../protocol/bus/begin.ts'
 import { BusMessageError, decodeBeginReply, encodeBus } from '../../protocol/bus/codec.ts'
 import { beginSubject, busVersion } from '../../protocol/bus/subjects.ts'
@@ -41,6 +42,8 @@ export class TurnWorker {
   constructor(dependencies: RunDependencies, registry: RunRegistry) {
     this.#dependencies = dependencies
     this.#registry = registry
+    // Every begin that is under way listens.
+    setMaxListeners(0, this.#stopping.signal)
   }
 
   /** Every job under way is handed over, at once, with all that it has. */
@@ -104,10 +107,13 @@ export class TurnWorker {
   async #begin(job: Job, fresh: boolean): Promise<BeginGranted | null> {
     const { bridge, channel, replicas, timing, logger } = this.#dependencies
     const model = replicas.defaultModel
+    if (model === null) {
+      job.nak(backoffMs(job.deliveries, timing.busRetry))
+      return null
+    }
+    const request = { v: busVersion, turn_id: job.turnId, conversation_id: job.conversationId, bridge, default_model: model, ...(fresh ? { fresh } : {}) }
     let reply: BeginReply
     try {
-      if (model === null) throw new BusError('closed', 'no engine has told its models')
-      const request = { v: busVersion, turn_id: job.turnId, conversation_id: job.conversationId, bridge, default_model: model, ...(fresh ? { fresh } : {}) }
       reply = decodeBeginReply(await channel.request(beginSubject, encodeBus(request), { timeoutMs: timing.busRequestMs, signal: this.#stopping.signal }))
     } catch (error) {
       if (!(error instanceof BusError || error instanceof BusMessageError)) throw error

@@ -42,16 +42,19 @@ export interface EngineErrorBody {
 
 const requestTimeout = 408
 const tooManyRequests = 429
-/** Longest part of an engine's message that is logged. Its messages name limits and fields, and may grow with what was sent. */
-const quotedLength = 300
+const firstServerError = 500
+/** Longest part of an engine's message that is told. */
+const quotedLength = 200
 
 /**
  * vLLM has no code for an overflow: it is a 400 that names `input_tokens`, or `max_tokens` where the prompt alone
  * fills the window, as what is sent asks for one token at least and no more than the window. llama.cpp names a type.
  */
 export function failureOf(status: number, body: EngineErrorBody): EngineFailure {
-  const message = `${status} ${body.type ?? ''}: ${(body.message ?? 'no message').slice(0, quotedLength)}`
-  if (status < 400 || status >= 500 || status === requestTimeout || status === tooManyRequests) return new EngineFailure('unavailable', message, { status })
+  // The message of a refusal may quote what was refused: the prompt.
+  const words = status < firstServerError ? `param ${body.param ?? 'unknown'}` : (body.message ?? 'no message').slice(0, quotedLength)
+  const message = `${status} ${body.type ?? 'of no type'}: ${words}`
+  if (status < 400 || status >= firstServerError || status === requestTimeout || status === tooManyRequests) return new EngineFailure('unavailable', message, { status })
   const overflow = status === 400 && (body.param === 'input_tokens' || body.param === 'max_tokens' || body.type === 'exceed_context_size_error')
   return new EngineFailure(overflow ? 'too_long' : 'rejected', message, { status })
 }
