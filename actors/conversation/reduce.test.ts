@@ -2,6 +2,7 @@ import t from 'tap'
 import type { WriteResult } from '../../storage/conversation-store.ts'
 import type { ConversationEvent, Effect } from './events.ts'
 import { reduce } from './reduce.ts'
+import { appendIds, emptyIds } from './token-ids.ts'
 import type { ConversationState } from './state.ts'
 import type { Turn } from './turn.ts'
 import { turnFromRow } from './turn.ts'
@@ -16,7 +17,7 @@ function turn(n: number, over: Partial<Turn> = {}): Turn {
   return { ...row, ...over }
 }
 
-const running: Partial<Turn> = { state: 'running', run: 1, bridge: 'b1', model: 'm', text: 'Hello', ids: { count: 1, last: new Uint8Array([1, 0, 0, 0]), before: { count: 0, last: null, before: null } }, heardAt: now, startedAt: now - 50, firstTextAt: now - 40 }
+const running: Partial<Turn> = { state: 'running', run: 1, bridge: 'b1', model: 'm', text: 'Hello', ids: appendIds(emptyIds, new Uint8Array([1, 0, 0, 0])), heardAt: now, startedAt: now - 50, firstTextAt: now - 40 }
 const base: ConversationState = { conversationId: 1, userId: 'ann', title: 'T', model: null, system: null, leaf: null, turns: [], step: null }
 
 const accept = (over: Partial<Extract<ConversationEvent, { type: 'accept' }>> = {}): ConversationEvent => ({
@@ -178,6 +179,6 @@ t.test('a reply that Postgres refuses fails under an attempt that shows nothing'
 })
 
 t.test('text without token ids is begun anew', async (t) => {
-  const bare: ConversationState = { ...base, turns: [turn(1, { ...running, ids: { count: 0, last: null, before: null }, heardAt: 0 })] }
+  const bare: ConversationState = { ...base, turns: [turn(1, { ...running, ids: emptyIds, heardAt: 0 })] }
   t.equal(reduce(bare, events.begin).effects.map(brief).join(), 'write:begin(r2,a2)')
 })

@@ -1,28 +1,41 @@
-/** Token ids of one attempt, appended in O(1) as the bytes in which they came (unsigned 32-bit, little-endian). */
-export interface IdRope {
+/**
+ * Token ids of one attempt (unsigned 32-bit, little-endian). To its users a value that never changes; below it, values
+ * that grew from one another share a buffer that is only ever written beyond the end of the longest, so that an append
+ * costs what it adds. Bytes are copied in: those of a batch are a view of a whole message of the bus.
+ */
+export interface TokenIds {
   readonly count: number
-  readonly last: Uint8Array | null
-  readonly before: IdRope | null
+  readonly store: Store
 }
 
-export const emptyIds: IdRope = { count: 0, last: null, before: null }
+interface Store {
+  readonly bytes: Uint8Array
+  used: number
+}
 
 const bytesPerId = 4
+const smallestStore = 256
 
-export function appendIds(rope: IdRope, bytes: Uint8Array): IdRope {
-  if (bytes.byteLength === 0) return rope
-  return { count: rope.count + bytes.byteLength / bytesPerId, last: bytes, before: rope }
+export const emptyIds: TokenIds = { count: 0, store: { bytes: new Uint8Array(0), used: 0 } }
+
+export function appendIds(ids: TokenIds, bytes: Uint8Array): TokenIds {
+  if (bytes.byteLength === 0) return ids
+  const length = ids.count * bytesPerId
+  const longer = length + bytes.byteLength
+  let { store } = ids
+  if (store.used !== length || longer > store.bytes.byteLength) {
+    const copy = new Uint8Array(Math.max(smallestStore, 2 * longer))
+    copy.set(store.bytes.subarray(0, length))
+    store = { bytes: copy, used: length }
+  }
+  store.bytes.set(bytes, length)
+  store.used = longer
+  return { count: longer / bytesPerId, store }
 }
 
 /** All ids as one array of bytes. */
-export function joinIds(rope: IdRope): Uint8Array {
-  const joined = new Uint8Array(rope.count * bytesPerId)
-  let end = joined.byteLength
-  for (let node: IdRope | null = rope; node?.last; node = node.before) {
-    end -= node.last.byteLength
-    joined.set(node.last, end)
-  }
-  return joined
+export function joinIds(ids: TokenIds): Uint8Array {
+  return ids.store.bytes.slice(0, ids.count * bytesPerId)
 }
 
 /** `bytes` without its first `count` ids. */

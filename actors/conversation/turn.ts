@@ -1,7 +1,7 @@
 /** One unfinished turn of a conversation. */
 import type { Params } from '../../protocol/websocket/fields.ts'
 import type { TurnRow } from '../../storage/conversation-store.ts'
-import { emptyIds, type IdRope } from './token-ids.ts'
+import { emptyIds, type TokenIds } from './token-ids.ts'
 
 export interface Turn {
   readonly turnId: string
@@ -27,7 +27,7 @@ export interface Turn {
   readonly model: string | null
   /** The attempt's text so far; what is shown and, in the end, stored. */
   readonly text: string
-  readonly ids: IdRope
+  readonly ids: TokenIds
   /** Length of `text` when the last run was granted: a run that added nothing is barren. */
   readonly textAtGrant: number
   /** Milliseconds since the epoch, when the run was last heard of. */

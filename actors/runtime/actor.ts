@@ -8,7 +8,8 @@ import type { ConversationRow, ConversationStore, OwnerToken, TurnRow, WriteResu
 import type { Answer, ConversationEvent, DurableEvent, Effect } from '../conversation/events.ts'
 import { attachEffect } from '../conversation/progress.ts'
 import { reduce } from '../conversation/reduce.ts'
-import { type ConversationState } from '../conversation/state.ts'
+import type { ConversationState } from '../conversation/state.ts'
+import { rules } from '../conversation/rules.ts'
 import { turnFromRow, type Turn } from '../conversation/turn.ts'
 import { Feed, type FeedSchedule } from '../feed/feed.ts'
 import { Mailbox } from './mailbox.ts'
@@ -85,6 +86,12 @@ export class ConversationActor {
 
   get isIdle(): boolean {
     return this.#mailbox.idle && this.feed.subscriberCount === 0 && this.#state.turns.length === 0
+  }
+
+  /** Whether a run of the turn was heard of a moment ago. */
+  hears(turnId: string): boolean {
+    const turn = this.#state.turns.find((each) => each.turnId === turnId)
+    return turn !== undefined && turn.run > 0 && this.#host.now() - turn.heardAt < rules.runSilenceMs
   }
 
   onMoved(listener: () => void): () => void {

@@ -78,7 +78,10 @@ class Runtime implements ConversationRuntime, ActorHost {
       store,
       logger,
       now: this.now,
-      republish: (turn) => this.#publisher.publish({ lane: turn.lane, turnId: turn.turnId, conversationId: turn.conversationId }, false),
+      republish: ({ lane, turnId, conversationId }) => {
+        // A run that is heard of needs no second job.
+        if (this.#actorOfTurn.get(turnId)?.hears(turnId) !== true) this.#publisher.publish({ lane, turnId, conversationId }, false)
+      },
       expire: async (turn) => {
         const actor = await this.#directory.get(turn.conversationId)
         await actor.perform(() => ({ type: 'expire', now: this.now(), turnId: turn.turnId }))

@@ -8,7 +8,8 @@ import type { ConversationStore, TurnRow } from '../../storage/conversation-stor
 const everyMs = 5_000
 /** Younger turns are their owner's business still. */
 const minimumAgeMs = 5_000
-const batch = 500
+/** Of one sweep. More than this are left lying only where everything is: the next sweep goes on when the oldest have ended. */
+const batch = 10_000
 
 export interface SweeperOptions {
   readonly store: ConversationStore
