@@ -14,6 +14,8 @@ import { defaultCacheFolder } from './model/cache-folder.ts'
 import { findModel } from './model/find-model.ts'
 import { defaultHubUrl, smolLm2, smolLm2Sources } from './model/model-files.ts'
 
+t.setTimeout(120_000)
+
 const modelPath = await findModel({
   cacheFolder: defaultCacheFolder({ platform: process.platform, home: homedir(), environment: {} }),
   file: smolLm2,
@@ -341,6 +343,7 @@ t.test('bodies that cannot be served are refused as vLLM does', async (t) => {
   t.equal((await fetch(`${url}/nope`)).status, 404)
   t.equal((await fetch(`${url}/v1/completions`)).status, 405)
   t.equal((await fetch(`${url}/health`)).status, 200)
+  t.equal((await fetch(`${url}/health`, { headers: { origin: 'http://example.com' } })).status, 403)
   t.same(await (await fetch(`${url}/version`)).json(), { version: 'test' })
   const models = await (await fetch(`${url}/v1/models`)).json()
   t.same(shape(models), shape(JSON.parse(vllmFixture('models.json').toString())))

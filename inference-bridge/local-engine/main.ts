@@ -9,11 +9,9 @@
  */
 import { writeSync } from 'node:fs'
 import { availableParallelism, homedir } from 'node:os'
-import { getModuleVersion } from 'node-llama-cpp'
 import { configErrorExitCode, EngineConfigError } from './config-error.ts'
 import { EngineMetrics } from './engine/engine-metrics.ts'
 import { Engine } from './engine/engine.ts'
-import { loadLlama } from './engine/llama-runtime.ts'
 import { EngineServer } from './http/engine-server.ts'
 import { defaultCacheFolder } from './model/cache-folder.ts'
 import { findModel } from './model/find-model.ts'
@@ -37,6 +35,8 @@ function readOptions(): LocalEngineOptions {
 async function start(options: LocalEngineOptions, stopped: AbortSignal): Promise<EngineServer> {
   const { modelPath: configuredPath, modelName, ...rest } = options
   const modelPath = await findModel({ ...rest, configuredPath, file: smolLm2, sources: smolLm2Sources, signal: stopped, onProgress: (progress) => report({ progress }) })
+  // Half a second goes into loading the library: faults of the settings are told without it.
+  const { engineVersion, loadLlama } = await import('./engine/llama-runtime.ts')
   const runtime = await loadLlama({ ...rest, modelPath, log })
   stopped.throwIfAborted()
   const metrics = new EngineMetrics(modelName)
@@ -45,7 +45,7 @@ async function start(options: LocalEngineOptions, stopped: AbortSignal): Promise
     runtime,
     engine: new Engine(runtime, { maxWaiting: options.maxWaiting, metrics }),
     metrics,
-    fingerprint: `node-llama-cpp-${await getModuleVersion()}`,
+    fingerprint: await engineVersion(),
     loadedAt: Math.floor(Date.now() / 1000),
     keepAliveMs: options.keepAliveMs,
     log,
@@ -60,7 +60,9 @@ async function main(): Promise<void> {
   const stop = new AbortController()
   const starting = start(options, stop.signal)
 
-  process.once('SIGTERM', () => {
+  // Not `once`: a dependency has a handler of its own, which kills the process if it finds no other registered.
+  process.on('SIGTERM', () => {
+    if (stop.signal.aborted) return
     stop.abort(new Error('stopped while starting'))
     void starting.then((server) => server.stop(options.drainMs)).finally(() => process.exit(0))
   })
@@ -73,7 +75,7 @@ async function main(): Promise<void> {
     })
     process.stdin.on('error', () => {}).resume()
   } else {
-    process.once('SIGINT', () => process.kill(process.pid, 'SIGTERM'))
+    process.on('SIGINT', () => process.kill(process.pid, 'SIGTERM'))
   }
   try {
     await starting

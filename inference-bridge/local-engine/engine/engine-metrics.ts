@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { Finish } from './engine.ts'
+import type { Finish } from './generated-token.ts'
 
 export interface EngineLoad {
   readonly running: number

@@ -1,6 +1,7 @@
 import { Detokenizer } from './detokenizer.ts'
 import type { EngineLoad, EngineMetrics } from './engine-metrics.ts'
 import type { ModelRuntime, Sampling, Sequence } from './model-runtime.ts'
+import type { Finish, GeneratedToken } from './generated-token.ts'
 import { PoolFullError, sharedPrefix, SequencePool } from './sequence-pool.ts'
 
 export interface GenerationRequest {
@@ -10,20 +11,6 @@ export interface GenerationRequest {
   readonly sampling: Sampling
   /** End the reply besides the model's own end tokens. */
   readonly stopTokenIds: ReadonlySet<number>
-}
-
-export interface GeneratedToken {
-  readonly id: number
-  /** What this token adds to the text, see Detokenizer. Always "" for a token that ends the reply. */
-  readonly text: string
-  /** Null but for the last token. */
-  readonly finish: Finish | null
-}
-
-export interface Finish {
-  readonly reason: 'stop' | 'length'
-  /** The token that ended the reply, unless it was the end of sequence. */
-  readonly stopReason: number | null
 }
 
 /** Thrown when as many requests wait as may, or the engine is about to stop. The same request may succeed later. */

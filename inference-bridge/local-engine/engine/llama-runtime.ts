@@ -1,5 +1,5 @@
 /** The adapter to node-llama-cpp, which nothing else imports. */
-import { getLlama, LlamaLogLevel, type LlamaContext, type LlamaContextSequence, type LlamaModel, type Token } from 'node-llama-cpp'
+import { getLlama, getModuleVersion, LlamaLogLevel, type LlamaContext, type LlamaContextSequence, type LlamaModel, type Token } from 'node-llama-cpp'
 import { turnEnd, turnStart } from '../chat-template.ts'
 import { EngineConfigError } from '../config-error.ts'
 import type { ModelRuntime, Sampling, Sequence } from './model-runtime.ts'
@@ -44,6 +44,11 @@ export async function loadLlama(options: LlamaOptions): Promise<ModelRuntime> {
   const maxModelLen = Math.min(options.contextSize, model.trainContextSize)
   const context = await model.createContext({ sequences: options.sequences, contextSize: maxModelLen, batchSize, threads: options.threads, flashAttention: true })
   return new LlamaRuntime(model, context, vocabulary, maxModelLen)
+}
+
+/** For people and logs. */
+export async function engineVersion(): Promise<string> {
+  return `node-llama-cpp-${await getModuleVersion()}`
 }
 
 function vocabularyOf(model: LlamaModel, modelPath: string): Vocabulary {

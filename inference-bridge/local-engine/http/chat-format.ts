@@ -1,4 +1,4 @@
-import type { GeneratedToken } from '../engine/engine.ts'
+import type { GeneratedToken } from '../engine/generated-token.ts'
 import { finishReason, usage, wholeUsage, type ReplyFormat, type ReplyOptions } from './reply-format.ts'
 import type { ReplyHead } from './reply-head.ts'
 

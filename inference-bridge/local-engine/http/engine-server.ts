@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { EngineConfigError } from '../config-error.ts'
@@ -24,12 +25,13 @@ export class EngineServer {
 
   /** `port` 0: any that is free. Resolves with the port. Throws EngineConfigError if it is taken. */
   async listen(port: number): Promise<number> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', (error: NodeJS.ErrnoException) => {
-        reject(error.code === 'EADDRINUSE' ? new EngineConfigError('port_in_use', `Port ${port} of 127.0.0.1 is in use.`, { cause: error }) : error)
-      })
-      this.#server.listen(port, '127.0.0.1', resolve)
-    })
+    this.#server.listen(port, '127.0.0.1')
+    try {
+      await once(this.#server, 'listening')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+      throw new EngineConfigError('port_in_use', `Port ${port} of 127.0.0.1 is in use.`, { cause: error })
+    }
     return (this.#server.address() as AddressInfo).port
   }
 
@@ -70,6 +72,8 @@ export class EngineServer {
       this.#closeWhenAllIsSaid()
     })
     try {
+      // Browsers name the page that asks. None has business here, and a page must not make a person's machine compute.
+      if (request.headers.origin !== undefined) throw new HttpFault(403, 'Forbidden', 'The local engine does not serve web pages.')
       await route(this.#model, { request, response, signal: controller.signal })
     } catch (error) {
       if (response.destroyed) return

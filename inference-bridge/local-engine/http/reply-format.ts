@@ -1,4 +1,4 @@
-import type { GeneratedToken } from '../engine/engine.ts'
+import type { GeneratedToken } from '../engine/generated-token.ts'
 
 /** How a reply is written: fields and their order as vLLM 0.32 writes them. */
 export interface ReplyFormat {

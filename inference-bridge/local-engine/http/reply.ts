@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
-import { EngineBusyError, type Engine, type GeneratedToken, type GenerationRequest } from '../engine/engine.ts'
+import { EngineBusyError, type Engine, type GenerationRequest } from '../engine/engine.ts'
+import type { GeneratedToken } from '../engine/generated-token.ts'
 import { EventStream } from './event-stream.ts'
 import { abortedByShutdownFault, busyFault, faultEvent, internalFault, type HttpFault } from './faults.ts'
 import { sendJson } from './json-response.ts'
