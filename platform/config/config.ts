@@ -23,12 +23,15 @@ export function readConfig(environment: Environment, platform: NodeJS.Platform =
     if (parsed.ok) values[name] = parsed.value
     else faults.push(`${name}: ${parsed.fault}.`)
   }
-  for (const name of Object.keys(environment)) {
+  for (const name of Object.keys(environment).sort()) {
     if (name.startsWith(ours) && !Object.hasOwn(options, name)) faults.push(`${name}: there is no such option${suggestion(name)}.`)
+  }
+  if (!isBlank(environment['NATS_URL']) && isBlank(environment['CHATTERBOT_NODE_ID'])) {
+    faults.push('CHATTERBOT_NODE_ID: with NATS_URL there are several processes, and each needs a name of its own.')
   }
   if (faults.length > 0) {
     const list = faults.map((fault) => `  - ${fault}`).join('\n')
-    throw new StartupFault(`The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${list}`, 'See docs/configuration.md.', { exitCode: exitCodes.config })
+    throw new StartupFault(`The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${list}`, 'See docs/configuration.md for all options.', { exitCode: exitCodes.config })
   }
   const folders = userFolders(environment, platform)
   values['CHATTERBOT_DATA_DIR'] ??= folders.data
@@ -36,12 +39,16 @@ export function readConfig(environment: Environment, platform: NodeJS.Platform =
   return Object.freeze(values) as Config
 }
 
+function isBlank(raw: string | undefined): boolean {
+  return raw === undefined || raw.trim() === ''
+}
+
 /** Where programs keep data and caches of a user, by the customs of each system. */
 function userFolders(environment: Environment, platform: NodeJS.Platform): { readonly data: string; readonly cache: string } {
-  const home = environment['HOME'] ?? homedir()
+  const home = absolute(environment['HOME']) ?? homedir()
   const name = 'chatterbot'
   if (platform === 'win32') {
-    const local = environment['LOCALAPPDATA'] ?? path.join(home, 'AppData', 'Local')
+    const local = absolute(environment['LOCALAPPDATA']) ?? path.join(home, 'AppData', 'Local')
     return { data: path.join(local, name, 'data'), cache: path.join(local, name, 'cache') }
   }
   if (platform === 'darwin') return { data: path.join(home, 'Library', 'Application Support', name), cache: path.join(home, 'Library', 'Caches', name) }
@@ -51,7 +58,7 @@ function userFolders(environment: Environment, platform: NodeJS.Platform): { rea
   }
 }
 
-/** The XDG specification has relative paths ignored. */
+/** The XDG specification has relative paths ignored, and empty ones. */
 function absolute(folder: string | undefined): string | undefined {
   return folder !== undefined && path.isAbsolute(folder) ? folder : undefined
 }

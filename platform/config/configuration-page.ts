@@ -4,12 +4,19 @@ import { options } from './options.ts'
 
 export function configurationPage(): string {
   const rows = Object.entries(options).map(([name, definition]) => `| \`${name}\` | ${kind(definition)} | ${defaultOf(definition)} | ${definition.help} |`)
-  return `<!-- Made from platform/config/options.ts by \`npm run docs\`. -->
+  return `<!-- Generated from platform/config/options.ts by platform/config/generate.ts. Do not edit. -->
+
 # Configuration
 
-All configuration comes from the environment. It is read and checked at start: a process that finds a fault prints every
-fault at once and exits with code 78. An empty value is as good as none. A name that begins with \`CHATTERBOT_\` and is not
-in this list is a fault too, as it is most often a slip of the pen.
+All configuration comes from the environment:
+
+\`\`\`sh
+PORT=9000 CHATTERBOT_ENGINE_URL=http://127.0.0.1:11434 npm start
+\`\`\`
+
+It is read once, at start. A process that finds faults prints all of them and exits with code 78, which tells a supervisor
+that a restart mends nothing. A name that begins with \`CHATTERBOT_\` and is not in this list is a fault too, as it is most
+often a slip of the pen. An empty value counts as none. Values marked *secret* are never printed or logged.
 
 | name | type | default | what it does |
 |---|---|---|---|
@@ -18,7 +25,7 @@ ${rows.join('\n')}
 }
 
 function kind(definition: OptionDefinition): string {
-  const secret = definition.secret === true ? ', secret' : ''
+  const secret = definition.secret === true ? ', *secret*' : ''
   switch (definition.type) {
     case 'integer':
       return `${definition.min} to ${definition.max}${secret}`

@@ -1,4 +1,5 @@
 /** Kinds of config options: how each is written, read and refused. */
+import path from 'node:path'
 
 interface Common {
   readonly help: string
@@ -24,11 +25,13 @@ export type OptionValue<D extends OptionDefinition> = D['type'] extends 'integer
 
 export type Parsed = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly fault: string }
 
-/** `raw` undefined or empty: the default. A fault never repeats a secret. */
+const longestShown = 100
+
+/** `raw` undefined or blank: the default. A fault never repeats a secret. */
 export function parseOption(definition: OptionDefinition, raw: string | undefined): Parsed {
-  if (raw === undefined || raw.trim() === '') return { ok: true, value: definition.type === 'urls' ? [] : definition.default }
+  if (raw === undefined || raw.trim() === '') return { ok: true, value: definition.type === 'urls' ? Object.freeze([]) : definition.default }
   const text = raw.trim()
-  const given = definition.secret === true ? 'The value' : `"${text}"`
+  const given = definition.secret === true ? 'the value' : JSON.stringify(text.length > longestShown ? `${text.slice(0, longestShown)}…` : text)
   switch (definition.type) {
     case 'string':
       if (definition.choices && !definition.choices.includes(text)) return fault(`${given} is none of ${definition.choices.join(', ')}`)
@@ -36,7 +39,7 @@ export function parseOption(definition: OptionDefinition, raw: string | undefine
       return { ok: true, value: text }
     case 'integer': {
       const value = Number(text)
-      if (!Number.isSafeInteger(value)) return fault(`${given} is not a whole number`)
+      if (!/^-?\d+$/.test(text) || !Number.isSafeInteger(value)) return fault(`${given} is not a whole number`)
       if (value < definition.min || value > definition.max) return fault(`${given} is not from ${definition.min} to ${definition.max}`)
       return { ok: true, value }
     }
@@ -49,10 +52,10 @@ export function parseOption(definition: OptionDefinition, raw: string | undefine
     case 'urls': {
       const parsed = text.split(',').map((each) => parseUrl(each.trim(), definition.protocols))
       const bad = parsed.find((each) => !each.ok)
-      return bad ?? { ok: true, value: parsed.map((each) => (each.ok ? each.value : '')) }
+      return bad ?? { ok: true, value: Object.freeze(parsed.map((each) => (each.ok ? each.value : ''))) }
     }
     case 'path':
-      return { ok: true, value: text }
+      return { ok: true, value: path.resolve(text) }
   }
 }
 

@@ -11,7 +11,7 @@ export const options = {
   REDIS_URL: { type: 'url', default: null, protocols: ['redis:', 'rediss:'], secret: true, help: 'Redis, version 7 or later. Absent: caches in memory.' },
   CHATTERBOT_DATA_DIR: { type: 'path', default: null, defaultText: "the user's data folder, e.g. ~/.local/share/chatterbot", help: 'Where the embedded database keeps its data.' },
   CHATTERBOT_CACHE_DIR: { type: 'path', default: null, defaultText: "the user's cache folder, e.g. ~/.cache/chatterbot", help: 'Where the local model is kept.' },
-  CHATTERBOT_NODE_ID: { type: 'string', default: 'standalone', pattern: /^[A-Za-z0-9_-]{1,64}$/, help: 'Name of this process among the others. No two may share one.' },
+  CHATTERBOT_NODE_ID: { type: 'string', default: 'standalone', pattern: /^[A-Za-z0-9_-]{1,64}$/, help: 'Name of this process among the others; no two may share one. To be set wherever `NATS_URL` is.' },
   CHATTERBOT_ENGINE_URL: { type: 'urls', protocols: ['http:', 'https:'], help: 'Engines with an OpenAI-compatible API (vLLM, Ollama, llama.cpp), with commas between, without /v1. Absent: a small local model.' },
   CHATTERBOT_ENGINE_API_KEY: { type: 'string', default: null, secret: true, help: 'Bearer token for the engines.' },
   CHATTERBOT_ENGINE_CONCURRENCY: { type: 'integer', default: null, min: 1, max: 10_000, help: 'Replies that an engine writes at once. Absent: 64, and 4 for the local model.' },

@@ -7,10 +7,8 @@ function program({ start = '', drain = '', stop = '', later = '' }): ProgramOpti
   const source = `
     import { writeSync } from 'node:fs'
     import { createLogger } from '${new URL('logging/logger.js', modules).href}'
-    import { ServiceGroup } from '${new URL('lifecycle/service-group.js', modules).href}'
-    import { StartupFault } from '${new URL('lifecycle/startup-fault.js', modules).href}'
+    import { ServiceGroup, StoppedWhileStarting } from '${new URL('lifecycle/service-group.js', modules).href}'
     import { endOnSignals } from '${new URL('lifecycle/process-signals.js', modules).href}'
-    import { endOnFault } from '${new URL('lifecycle/process-fault.js', modules).href}'
     const say = (step) => writeSync(1, JSON.stringify({ step }) + '\\n')
     const logger = createLogger({ level: 'info', name: 'test' })
     try {
@@ -27,7 +25,7 @@ function program({ start = '', drain = '', stop = '', later = '' }): ProgramOpti
       say('up')
       ${later}
     } catch (error) {
-      await endOnFault(error, logger)
+      if (!(error instanceof StoppedWhileStarting)) throw error
     }`
   return { command: process.execPath, args: ['--input-type=module', '-e', source] }
 }
@@ -75,7 +73,7 @@ t.test('a signal while a service starts ends the process without a complaint', {
   const child = await startProcess(t, { ...options, ready })
   t.same(await child.stop(), { code: 0, signal: null })
   t.strictSame(steps(child.output()), ['starting', 'drain', 'stop'])
-  t.notMatch(child.output(), /cannot start|fatal/)
+  t.notMatch(child.output(), /fatal/)
 })
 
 t.test('what nobody caught is logged in full and exits with 1', async (t) => {
@@ -85,24 +83,4 @@ t.test('what nobody caught is logged in full and exits with 1', async (t) => {
     t.strictSame(steps(output), ['up'])
     t.match(lines(output).at(-1), { level: 'fatal', msg: 'a fault that nobody caught', err: { type: 'TypeError', message: 'of null', stack: /at / } })
   }
-})
-
-t.test('a fault at start says what to do, stops what runs and exits with its code', async (t) => {
-  const known = await runProgram(program({ start: 'throw new StartupFault("Port 8001 is taken.", "Choose another.", { exitCode: 78 })' }))
-  t.equal(known.code, 78)
-  t.match(lines(known.output).at(-1), { level: 'fatal', msg: 'Port 8001 is taken.', hint: 'Choose another.' })
-  const unknown = await runProgram(program({ start: 'throw new Error("of no kind")' }))
-  t.equal(unknown.code, 1)
-  t.match(lines(unknown.output).at(-1), { level: 'fatal', msg: 'cannot start', err: { message: 'of no kind' } })
-})
-
-t.test('a fault before there is a logger is told in plain words', async (t) => {
-  const module = (name: string): string => new URL(name, import.meta.url).href
-  const source = `
-    import { endOnFault } from '${module('process-fault.js')}'
-    import { StartupFault } from '${module('startup-fault.js')}'
-    await endOnFault(new StartupFault('PORT: "x" is no number.', 'See docs/configuration.md.', { exitCode: 78 }))`
-  const { code, output } = await runProgram({ command: process.execPath, args: ['--input-type=module', '-e', source] })
-  t.equal(code, 78)
-  t.equal(output, 'PORT: "x" is no number.\nSee docs/configuration.md.\n')
 })
