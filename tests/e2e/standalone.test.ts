@@ -93,7 +93,7 @@ t.test('every fault of the configuration is said at once, and the exit code is 7
   for (const name of ['PORT', 'LOG_LEVEL', 'CHATTERBOT_DATA', 'CHATTERBOT_ENGINE_URL']) t.match(output, new RegExp(`- ${name}: `))
   t.match(output, /What to do: /)
   t.notMatch(output, / at .*\.js/, 'no stack')
-  const cluster = await runStandalone({ NATS_URL: 'nats://127.0.0.1', REDIS_URL: 'redis://127.0.0.1' })
+  const cluster = await runStandalone({ NATS_URL: 'nats://127.0.0.1', CHATTERBOT_NODE_ID: 'a', REDIS_URL: 'redis://127.0.0.1' })
   t.equal(cluster.code, 78)
   t.match(cluster.output, /NATS_URL and REDIS_URL/)
 })
