@@ -8,7 +8,7 @@ export default defineConfig({
   build: {
     outDir: '../dist/page',
     emptyOutDir: true,
-    target: 'es2022',
+    target: ['chrome123', 'firefox120', 'safari17.5'],
     // Data URLs would need exceptions in the page's content security policy.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
