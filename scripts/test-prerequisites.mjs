@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { commandOf, lastLines, root, runCommand } from './run-command.mjs'
+import { aptInstall, distribution } from './apt.mjs'
+import { commandOf, root, runCommand } from './run-command.mjs'
 import { SetupError, step } from './steps.mjs'
 
 /**
@@ -28,7 +28,7 @@ const prerequisites = [
     find: 'findChromium',
     // Ubuntu's package is a snap, which containers cannot run.
     debian: ['chromium', 'fonts-liberation'],
-    install: [commandOf('playwright-core'), 'install', 'chromium'],
+    install: () => [commandOf('playwright-core'), 'install', ...(process.getuid?.() === 0 ? ['--with-deps'] : []), 'chromium'],
     advice: {
       linux: 'npx playwright-core install --with-deps chromium, or set CHROME_PATH to a Chrome or Chromium',
       darwin: 'npx playwright-core install chromium, or set CHROME_PATH to a Chrome or Chromium',
@@ -42,12 +42,10 @@ export async function installTestPrerequisites() {
   const programs = await import(pathToFileURL(path.join(root, 'dist', 'tests', 'harness', 'programs.js')).href)
   const missing = () => prerequisites.filter(({ find }) => programs[find]() === undefined)
 
-  const packages = missing().flatMap((prerequisite) => prerequisite[distribution()] ?? [])
-  const privileged = packages.length > 0 ? await privilege() : undefined
-  if (privileged) await step(`Installing ${packages.join(', ')}`, (progress) => aptInstall(privileged, packages, progress))
+  await aptInstall(missing().flatMap((prerequisite) => prerequisite[distribution()] ?? []))
 
   for (const { name, install } of missing().filter((prerequisite) => prerequisite.install)) {
-    await step(`Fetching ${name}`, () => fetchProgram(install)).catch(() => {})
+    await step(`Fetching ${name}`, () => fetchProgram(install())).catch(() => {})
   }
 
   const absent = missing()
@@ -61,31 +59,4 @@ export async function installTestPrerequisites() {
 async function fetchProgram(command) {
   const { code, output } = await runCommand(process.execPath, command)
   if (code !== 0) throw new Error(output)
-}
-
-/** 'debian', 'ubuntu' or '' for every other system. */
-function distribution() {
-  if (process.platform !== 'linux' || !existsSync('/etc/os-release')) return ''
-  const [, id] = /^ID="?([a-z]+)/m.exec(readFileSync('/etc/os-release', 'utf8')) ?? []
-  return id === 'debian' || id === 'ubuntu' ? id : ''
-}
-
-/** What to put before a command that root must run; undefined when a person would have to be asked. */
-async function privilege() {
-  if (process.getuid() === 0) return []
-  if (!process.env.CI) return undefined
-  const sudo = await runCommand('sudo', ['-n', 'true']).catch(() => ({ code: 1 }))
-  return sudo.code === 0 ? ['sudo', '-n'] : undefined
-}
-
-async function aptInstall(privileged, packages, progress) {
-  const apt = async (...args) => {
-    const [command, ...rest] = [...privileged, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args]
-    const { code, output } = await runCommand(command, rest)
-    if (code !== 0) throw new SetupError(`apt-get ${args[0]} failed:\n${lastLines(output, 15)}`, `mend what apt-get names above, or install by hand: apt-get install ${packages.join(' ')}`)
-  }
-  progress('reading package lists')
-  await apt('update')
-  progress('installing')
-  await apt('install', '-y', '--no-install-recommends', ...packages)
 }

@@ -6,6 +6,8 @@ import { install } from './install.mjs'
 import { requireNode } from './node-version.mjs'
 import { requireServerBinary } from './server-binary.mjs'
 import { reportFailure } from './steps.mjs'
+import { fetchTestModel } from './test-model.mjs'
+import { installTestPrerequisites } from './test-prerequisites.mjs'
 
 requireNode()
 let count = { passed: 0, failed: 1, skipped: 0 }
@@ -13,12 +15,15 @@ try {
   await install()
   requireServerBinary()
   await buildAll()
-  // Loaded only now: they need what was just installed and built.
-  const { installTestPrerequisites } = await import('./test-prerequisites.mjs')
-  const { runTests } = await import('./run-tests.mjs')
-  await installTestPrerequisites()
   const wanted = process.argv.slice(2)
-  const faults = wanted.length === 0 ? await checkAll() : 0
+  let faults = 0
+  if (wanted.length === 0) {
+    await installTestPrerequisites()
+    await fetchTestModel()
+    faults = await checkAll()
+  }
+  // Loaded only now: it needs what was just installed.
+  const { runTests } = await import('./run-tests.mjs')
   count = await runTests(wanted)
   count.failed += faults
 } catch (error) {
