@@ -9,6 +9,7 @@ import { EmbeddedPostgres } from './supervisor.ts'
 
 const logger = createLogger({ level: 'silent', name: 'test' })
 t.teardown(() => logger.close())
+t.setTimeout(300_000)
 
 let embedded: EmbeddedPostgres
 t.before(async () => {

@@ -1,6 +1,7 @@
 /** What an error of `pg` means for the one who ran the statement. */
 import pg from 'pg'
 import { ChatError } from '../../protocol/errors.ts'
+import { StorageSetupError } from './setup-error.ts'
 
 const { DatabaseError } = pg
 type DatabaseError = InstanceType<typeof DatabaseError>
@@ -28,11 +29,13 @@ const passingClasses = new Set(['08', '25', '40', '53', '55', '57', '58'])
 /** Prepared statements are not as this connection believes: forgotten, or there already. A pooler in between may do so. */
 const confusedStatements = new Set(['26000', '42P05'])
 
+/** Errors of sockets and of the client library have no class of their own; those of this program have. */
+const ownErrors = [ChatError, StorageSetupError, TypeError, RangeError, ReferenceError]
+
 /** The same statement may succeed later, or on another connection. */
 export function isPassing(error: unknown): boolean {
   if (error instanceof DatabaseError) return error.code !== undefined && (passingClasses.has(error.code.slice(0, 2)) || confusedStatements.has(error.code))
-  // Errors of sockets and of the client library have no class of their own; those of a program have.
-  return error instanceof Error && !(error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError)
+  return error instanceof Error && !ownErrors.some((own) => error instanceof own)
 }
 
 /** Whether the statement had an effect is unknown, and this connection is of no more use. */
@@ -43,5 +46,5 @@ export function isLostConnection(error: unknown): boolean {
 
 /** What callers of the store see. */
 export function asChatError(error: unknown): unknown {
-  return isPassing(error) && !(error instanceof ChatError) ? new ChatError('unavailable', undefined, { cause: error }) : error
+  return isPassing(error) ? new ChatError('unavailable', undefined, { cause: error }) : error
 }

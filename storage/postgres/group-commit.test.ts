@@ -12,6 +12,7 @@ import { evenShards } from './shard-map.ts'
 
 const logger = createLogger({ level: 'silent', name: 'test' })
 t.teardown(() => logger.close())
+t.setTimeout(300_000)
 
 let postgres: PostgresServer
 t.before(async () => {

@@ -14,6 +14,12 @@ const silenceMs = 7_000
 /** A transaction of a process that is stuck or gone must not hold its locks for longer. */
 const idleInTransactionMs = 10_000
 
+/**
+ * Every statement of the store goes along an index. A plan must not change to scanning a table because its statistics
+ * are of a time when it was empty, as those of a new month's partition are.
+ */
+const planning = '-c enable_seqscan=off -c enable_bitmapscan=off'
+
 const int8 = 20
 const types: pg.CustomTypesConfig = {
   // Ids, counts and epochs fit into 53 bits.
@@ -37,6 +43,7 @@ export function createPool({ url, max, applicationName, logger, embedded }: Pool
     types,
     pipeline: true,
     application_name: applicationName,
+    options: planning,
     connectionTimeoutMillis: connectMs,
     statement_timeout: statementMs,
     query_timeout: silenceMs,
