@@ -114,14 +114,16 @@ async function startParts(config: Config, logger: LogSink): Promise<void> {
   const url = `http://${displayHost(config.HOST)}:${edge.port}`
   progress.say(`Listening on ${url}`)
 
-  const reachable = await progress.step(
-    engines.service === null ? 'Asking the engine' : 'Starting the model',
-    (tell) => {
-      tellEngine = tell
-      return endpoints
-    },
-    enginesBegan,
-  )
+  const reachable = await (engines.service === null
+    ? endpoints
+    : progress.step(
+        'Starting the model',
+        (tell) => {
+          tellEngine = tell
+          return endpoints
+        },
+        enginesBegan,
+      ))
   if (engines.service !== null) await parts.add(engines.service)
   const systemPrompt = config.CHATTERBOT_SYSTEM_PROMPT
   const bridge = createBridge({
@@ -136,7 +138,7 @@ async function startParts(config: Config, logger: LogSink): Promise<void> {
     defaults: { maxTokens: config.CHATTERBOT_MAX_TOKENS, ...sampling, ...(systemPrompt === null ? {} : { systemPrompt }) },
   })
   engineAnswers = () => bridge.ready
-  await parts.add(drainedTogether(bridge, () => edge.drain()))
+  await progress.step('Asking the engine', () => parts.add(drainedTogether(bridge, () => edge.drain())))
   if (!bridge.ready) {
     progress.say(`No engine answers at ${config.CHATTERBOT_ENGINE_URL.join(', ')} yet. It is asked again and again.`)
     await untilReady(bridge)

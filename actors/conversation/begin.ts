@@ -19,7 +19,9 @@ export function begin(state: ConversationState, event: BeginEvent): Transition {
   }
   const barrenGrants = turn.run === 0 || turn.text.length > turn.textAtGrant ? 0 : turn.barrenGrants + 1
   if (barrenGrants >= rules.barrenGrants) {
-    const ended = endTurn(turn, event.now, { end: { type: 'failed', error: { code: 'engine_unavailable', message: 'No inference engine could complete the reply.', retryable: true } } })
+    // What an owner before this one showed is not known here: the end is another attempt's.
+    const known = turn.state === 'resuming' ? { ...turn, attempt: turn.attempt + 1 } : turn
+    const ended = endTurn(known, event.now, { end: { type: 'failed', error: { code: 'engine_unavailable', message: 'No inference engine could complete the reply.', retryable: true } } })
     return ending(state, ended, { type: 'begin', key: event.key })
   }
   const granted = grant(turn, event, barrenGrants)

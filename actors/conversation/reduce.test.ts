@@ -146,6 +146,11 @@ t.test('a turn whose grants bring no text fails after the fifth', async (t) => {
   t.same(state.turns, [])
 })
 
+t.test('a turn that fails before its text is known again ends under an attempt that shows nothing', async (t) => {
+  const state: ConversationState = { ...base, leaf: 11, turns: [turn(1, { state: 'resuming', run: 5, bridge: 'b1', barrenGrants: 4, attempt: 3 })] }
+  t.same(reduce(state, begin()).effects.map(brief), ['write:end(engine_unavailable,a4,"")'])
+})
+
 t.test('text that came while a stop was written is not taken', async (t) => {
   const cut = reduce(phases.running, events.cut).state
   t.same(reduce(cut, events.delta).effects, [])
