@@ -22,8 +22,8 @@ const compositionRoot = /^[^/]+\/main\.ts$/
 /** Benchmarks measure every part, and are no part of anything. */
 const benchmarks = 'load-tests/bench/'
 
-/** Tests and what they share. They see their layer's own, the harness and the simulated engine, and may speak to a server with any library. */
-const testCode = /\.test\.tsx?$|\/testing\/|^tests\//
+/** Tests, benchmarks and what they share. They see their layer's own, the harness and the simulated engine, and may speak to a server with any library. */
+const testCode = /\.(test|bench)\.tsx?$|\/testing\/|^tests\//
 const forTests = ['tests/harness/', 'load-tests/simulated-vllm/']
 
 /** Client libraries, and the only folders that know them; everyone else uses the port. */
