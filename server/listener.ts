@@ -15,15 +15,11 @@ export async function listen(app: TemplatedApp, host: string, port: number): Pro
   if (fault !== null) throw fault
   // The library's exclusive option would do without the probe, but it leaves out SO_REUSEADDR as well: then the port
   // could not be listened on for a minute after a server stopped that had clients. Without it, two servers may share a port.
-  let socket: us_listen_socket | false = false
-  app.listen(host, port, (opened) => {
-    socket = opened
-  })
-  const opened = socket as us_listen_socket | false
-  if (opened === false) throw (await probe(host, port)) ?? faultOf(undefined, host, port)
+  const socket = await new Promise<us_listen_socket | false>((resolve) => app.listen(host, port, resolve))
+  if (socket === false) throw (await probe(host, port)) ?? faultOf(undefined, host, port)
   return {
-    port: uWS.us_socket_local_port(opened as never),
-    close: () => uWS.us_listen_socket_close(opened),
+    port: uWS.us_socket_local_port(socket),
+    close: () => uWS.us_listen_socket_close(socket),
   }
 }
 

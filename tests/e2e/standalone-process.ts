@@ -2,7 +2,7 @@
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { WebSocket } from 'undici'
-import { ChatClient, createClient, type ClientOptions, type WebSocketConstructor } from '../../client/client.ts'
+import { ChatClient, createClient, type ClientOptions } from '../../client/client.ts'
 import { jsonLineWith, runProgram, startProcess, type RunningProcess, type TestContext } from '../harness/processes.ts'
 import { temporaryFolder } from '../harness/guard.ts'
 
@@ -56,7 +56,7 @@ export function dataFolder(t: TestContext): string {
 
 /** The SDK over undici's WebSocket. Closed with the test. */
 export function connectClient(t: TestContext, url: string, options: Partial<ClientOptions> = {}): ChatClient {
-  const client = createClient({ url, WebSocket: WebSocket as unknown as WebSocketConstructor, backoff: { baseMs: 50, maxMs: 500 }, ...options })
+  const client = createClient({ url, WebSocket, backoff: { baseMs: 50, maxMs: 500 }, ...options })
   t.teardown(() => client.close())
   return client
 }
