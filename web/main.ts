@@ -29,8 +29,12 @@ const address: Address = {
 }
 
 window.addEventListener('online', () => client.wake())
+const session = new ChatSession(client, address)
 document.addEventListener('visibilitychange', () => {
-  if (document.visibilityState === 'visible') client.wake()
+  if (document.visibilityState !== 'visible') return
+  client.wake()
+  // Another tab or device may have begun something.
+  if (session.connection.get().kind === 'open') session.list.refresh()
 })
 
 const root = document.getElementById('page')
@@ -40,7 +44,7 @@ createRoot(root).render(
     ErrorBoundary,
     null,
     createElement(Page, {
-      session: new ChatSession(client, address),
+      session,
       themes: new ThemeChoice(storage),
       readiness: new ReadinessWatch(new URL('ready', here).href),
     }),

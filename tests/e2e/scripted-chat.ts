@@ -107,10 +107,11 @@ export class ScriptedChat {
   /** The reply is stored, and the next one that waits may run. */
   ended(conversation: StoredConversation, turn: ScriptedTurn, reply: Message, event: ServerEvent): void {
     conversation.messages.push(reply)
-    conversation.turns.splice(conversation.turns.indexOf(turn), 1)
+    const at = conversation.turns.indexOf(turn)
+    conversation.turns.splice(at, 1)
     this.tell(conversation.id, event)
     const next = conversation.turns[0]
-    if (next !== undefined) this.#run(next)
+    if (at === 0 && next !== undefined) this.#run(next)
   }
 
   #create(userId: string, title: string | null): StoredConversation {

@@ -41,7 +41,7 @@ export function StatusBanner({ readiness }: { readonly readiness: ReadinessWatch
         </p>
       )
     }
-    if (ready.kind === 'preparing') return <Working>{ready.reasons.join(' ') || 'The model is being loaded.'} What you send now is answered as soon as it is ready.</Working>
+    if (ready.kind === 'preparing') return <Working>{ready.reasons.map(asSentence).join(' ') || 'The model is being loaded.'} What you send now is answered as soon as it is ready.</Working>
     if (load !== 'overloaded') return null
     return (
       <p className="banner">
@@ -55,6 +55,10 @@ export function StatusBanner({ readiness }: { readonly readiness: ReadinessWatch
       {banner()}
     </div>
   )
+}
+
+function asSentence(reason: string): string {
+  return `${reason.charAt(0).toUpperCase()}${reason.slice(1)}${/[.!…]$/.test(reason) ? '' : '.'}`
 }
 
 function Working({ children }: { readonly children: ReactNode }) {

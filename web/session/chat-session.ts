@@ -1,10 +1,11 @@
-import type { ChatClient, Conversation } from '../../client/client.ts'
+import { ChatError, type ChatClient, type Conversation } from '../../client/client.ts'
 import { ConversationList } from './conversation-list.ts'
 import { Drafts, type DraftField } from './drafts.ts'
 import { NewConversation } from './new-conversation.ts'
 import { Observable } from './observable.ts'
 import { conversationOf, hashOf } from './route.ts'
-import { ThreadProjection } from './shown-messages.ts'
+import { clientMessageIdOf, ThreadProjection } from './shown-messages.ts'
+import { spokenError } from './spoken-errors.ts'
 import { isUnfinished, type ConnectionView, type ShownMessage, type ThreadView } from './views.ts'
 
 /** The browser's address, as far as it names a conversation. */
@@ -118,10 +119,9 @@ export class ChatSession {
     })
   }
 
-  /** Ends the reply that is under way on the shown path. */
-  stop(): void {
-    const { messages } = this.thread.get()
-    const unfinished = messages.filter(({ state }) => isUnfinished(state))
+  /** Ends a reply that is under way: that of this key, or that which runs on the shown path. */
+  stop(key?: string): void {
+    const unfinished = this.thread.get().messages.filter((message) => isUnfinished(message.state) && (key === undefined || message.key === key))
     const turnId = (unfinished.find(({ state }) => state.kind !== 'waiting') ?? unfinished[0])?.turnId
     if (turnId === undefined || turnId === null) return
     this.#conversation?.stop(turnId).catch((error: Error) => this.notice.set(error.message))
@@ -131,13 +131,13 @@ export class ChatSession {
   retry(key: string): void {
     if (this.#new !== null) return this.#new.retry()
     const conversation = this.#conversation
-    if (conversation !== null) this.#attempt(null, () => conversation.retry(key.slice(1)))
+    if (conversation !== null) this.#attempt(null, () => conversation.retry(clientMessageIdOf(key)))
   }
 
   discard(key: string): void {
     if (this.#new !== null) return this.visit(null)
     const conversation = this.#conversation
-    if (conversation !== null) this.#attempt(null, () => conversation.discard(key.slice(1)))
+    if (conversation !== null) this.#attempt(null, () => conversation.discard(clientMessageIdOf(key)))
   }
 
   /** Shows the branch that a message is on. */
@@ -160,7 +160,7 @@ export class ChatSession {
       action()
       this.notice.set(null)
     } catch (error) {
-      this.notice.set((error as Error).message)
+      this.notice.set(error instanceof ChatError ? spokenError(error.toPublic()).message : (error as Error).message)
       if (draft !== null) this.#drafts.restore(draft)
     }
   }

@@ -1,4 +1,5 @@
 import type { ChatMessage, ConversationState, LiveTurn, OutboxMessage } from '../../client/client.ts'
+import { spokenError } from './spoken-errors.ts'
 import { branchesAt, growTree, shownPath, type Branches, type MessageTree } from './message-tree.ts'
 import type { MessageState, ShownMessage } from './views.ts'
 
@@ -11,6 +12,8 @@ interface Node {
   readonly parentId: number | null
   readonly message: ChatMessage | null
 }
+
+const unknownError = { code: 'internal', message: 'Something went wrong.', retryable: true }
 
 const alone: Branches = { number: 1, count: 1, previousId: null, nextId: null }
 
@@ -79,7 +82,7 @@ function stored(message: ChatMessage, branches: Branches): ShownMessage {
 
 function endOf({ reason, error }: ChatMessage): MessageState {
   if (reason !== 'failed') return { kind: 'done', reason: reason ?? 'stop' }
-  return { kind: 'failed', error: error ?? { code: 'internal', message: 'The reply could not be completed.', retryable: true } }
+  return { kind: 'failed', error: spokenError(error ?? unknownError) }
 }
 
 function underWay(turn: LiveTurn, branches: Branches): ShownMessage {
@@ -102,13 +105,12 @@ function withOutbox(path: readonly ShownMessage[], outbox: readonly OutboxMessag
 }
 
 function unaccepted({ clientMessageId, kind, text, state, error }: OutboxMessage): ShownMessage {
-  const shownError = error === null ? { code: 'internal', message: 'It could not be sent.', retryable: true } : error.toPublic()
   return {
     key: ownKey(clientMessageId),
     id: null,
     role: kind === 'regenerate' ? 'assistant' : 'user',
     text,
-    state: state === 'pending' ? { kind: 'sending' } : { kind: 'unsent', error: shownError },
+    state: state === 'pending' ? { kind: 'sending' } : { kind: 'unsent', error: spokenError(error?.toPublic() ?? unknownError) },
     branches: alone,
     turnId: null,
     model: null,
@@ -117,6 +119,11 @@ function unaccepted({ clientMessageId, kind, text, state, error }: OutboxMessage
 
 function ownKey(clientMessageId: string): string {
   return `c${clientMessageId}`
+}
+
+/** Of a message whose key was made from it. */
+export function clientMessageIdOf(key: string): string {
+  return key.slice(1)
 }
 
 function reuse(before: readonly ShownMessage[], after: readonly ShownMessage[]): readonly ShownMessage[] {

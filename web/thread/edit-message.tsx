@@ -8,8 +8,8 @@ export function EditMessage() {
   const fits = fitsInMessage(text)
   const form = useRef<HTMLFormElement>(null)
   useEffect(() => {
-    // What it returns is a promise in newer browsers, and not for React.
-    void form.current?.scrollIntoView({ block: 'nearest' })
+    // What this returns in newer browsers, a promise, is not for React.
+    form.current?.scrollIntoView({ block: 'nearest' })
   }, [])
   return (
     <MessagePrimitive.Root className="message user editing" role="article" aria-label="Editing your message">

@@ -1,9 +1,9 @@
 import { ActionBarPrimitive, MessagePrimitive } from '@assistant-ui/react'
 import { CopyButton } from '../markdown/copy-button.tsx'
 import { Markdown } from '../markdown/markdown.tsx'
-import { AlertIcon, RegenerateIcon } from '../page/icons.tsx'
+import { AlertIcon, ClockIcon, RegenerateIcon } from '../page/icons.tsx'
 import { useSession } from '../session/session-context.ts'
-import { isUnfinished, type MessageState, type ShownMessage } from '../session/views.ts'
+import { isUnfinished, type ShownMessage } from '../session/views.ts'
 import { BranchPicker } from './branch-picker.tsx'
 import { QueueNotice } from './queue-notice.tsx'
 import { Thinking } from './thinking.tsx'
@@ -17,8 +17,12 @@ export function Reply() {
   const growing = state.kind === 'running' || state.kind === 'resuming'
   return (
     <MessagePrimitive.Root className="message reply" role="article" aria-label="ChatterBot replied" aria-busy={unfinished}>
-      {text === '' ? null : <Markdown text={text} growing={growing} />}
-      {text === '' && unfinished ? <Pending state={state} /> : null}
+      {text === '' ? null : (
+        <div dir="auto">
+          <Markdown text={text} growing={growing} />
+        </div>
+      )}
+      {text === '' && unfinished ? <Pending message={message} /> : null}
       {state.kind === 'resuming' && text !== '' ? <p className="note">Picking up where it left off…</p> : null}
       <Ending message={message} />
       {unfinished || message.id === null ? null : (
@@ -42,8 +46,20 @@ function RegenerateButton({ message }: { readonly message: ShownMessage }) {
   )
 }
 
-function Pending({ state }: { readonly state: MessageState }) {
-  if (state.kind === 'waiting') return <p className="note">Answered after the reply before it</p>
+function Pending({ message }: { readonly message: ShownMessage }) {
+  const session = useSession()
+  const { state, key } = message
+  if (state.kind === 'waiting') {
+    return (
+      <p className="note">
+        <ClockIcon />
+        <span>Answered after the reply before it</span>
+        <button type="button" className="text-button" onClick={() => session.stop(key)}>
+          Cancel
+        </button>
+      </p>
+    )
+  }
   if (state.kind === 'queued') return <QueueNotice position={state.position} etaMs={state.etaMs} />
   return <Thinking label={state.kind === 'resuming' ? 'Picking up where it left off' : 'Thinking'} />
 }
