@@ -1,3 +1,5 @@
+import { StoppedWhileStarting } from '../platform/lifecycle/service-group.ts'
+
 /** What a person sees of the start, on standard output: a line per step with the time it took, and a sign of life during long ones. */
 export interface ProgressOutput {
   readonly isTTY?: boolean
@@ -26,7 +28,7 @@ export class Progress {
       end('done in')
       return result
     } catch (error) {
-      end('failed after')
+      end(error instanceof StoppedWhileStarting ? 'stopped after' : 'failed after')
       throw error
     } finally {
       clearInterval(timer)
