@@ -1,4 +1,5 @@
 /** The engines that write the replies: those that the configuration names, or a small one of our own. */
+import path from 'node:path'
 import type { Config } from '../platform/config/config.ts'
 import { exitCodes, StartupFault } from '../platform/lifecycle/startup-fault.ts'
 import type { Service } from '../platform/lifecycle/service.ts'
@@ -45,7 +46,7 @@ function localEngine(config: Config, logger: Logger): Engines {
   const supervisor = new LocalEngineSupervisor({
     engine: {
       sequences: Math.min(concurrency, 64),
-      cacheFolder: config.CHATTERBOT_CACHE_DIR,
+      cacheFolder: path.join(config.CHATTERBOT_CACHE_DIR, 'models'),
       ...(config.CHATTERBOT_MODEL_PATH === null ? {} : { modelPath: config.CHATTERBOT_MODEL_PATH }),
       ...(config.CHATTERBOT_MODEL_HUB_URL === null ? {} : { hubUrl: config.CHATTERBOT_MODEL_HUB_URL }),
     },

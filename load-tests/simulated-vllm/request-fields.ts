@@ -7,7 +7,7 @@ function pythonRepr(value: unknown): string {
   if (typeof value === 'string') return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\n')}'`;
   if (Array.isArray(value)) return `[${value.map(pythonRepr).join(', ')}]`;
   if (typeof value === 'object') return `{${Object.entries(value).map(([key, entry]) => `'${key}': ${pythonRepr(entry)}`).join(', ')}}`;
-  return String(value);
+  return typeof value === 'number' || typeof value === 'bigint' ? String(value) : '...';
 }
 
 export class RequestFields {

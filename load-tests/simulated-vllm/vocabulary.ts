@@ -13,7 +13,6 @@
  *
  * The size stays under 999,999, the id that vLLM was recorded to refuse as out of vocabulary.
  */
-export const END_OF_TEXT = 0;
 export const MESSAGE_START = 1;
 export const MESSAGE_END = 2;
 export const SPECIAL_TEXTS = ['<|endoftext|>', '<|im_start|>', '<|im_end|>'] as const;
