@@ -71,10 +71,6 @@ export class Session implements ConnectionOwner {
     })
   }
 
-  get userId(): string {
-    return this.#userId
-  }
-
   /** One frame. Its bytes are valid only until this returns. */
   receive(data: Uint8Array, isBinary: boolean): void {
     if (this.#stage === 'closed') return
