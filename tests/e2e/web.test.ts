@@ -308,6 +308,12 @@ t.test('everything can be done with a keyboard alone', async (t) => {
   await page.getByRole('textbox', { name: 'Edit message' }).waitFor()
   await page.keyboard.press('Escape')
   await page.getByRole('textbox', { name: 'Edit message' }).waitFor({ state: 'detached' })
+  t.equal(await focused(), 'Message', 'the focus is not lost')
+  await back('Regenerate reply')
+  await page.keyboard.press('Enter')
+  const again = await chat.nextTurn()
+  again.end()
+  t.equal(await focused(), 'Message')
   t.equal(await messages(page).count(), 2)
 })
 

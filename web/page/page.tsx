@@ -3,6 +3,7 @@ import type { ChatSession } from '../session/chat-session.ts'
 import { SessionContext } from '../session/session-context.ts'
 import { usePart } from '../session/use-observable.ts'
 import type { ThreadView } from '../session/views.ts'
+import { focusComposer } from '../thread/focus-composer.ts'
 import { ThreadRuntime } from '../thread/runtime.tsx'
 import { Thread } from '../thread/thread.tsx'
 import { MenuIcon, NewChatIcon } from './icons.tsx'
@@ -36,7 +37,7 @@ export function Page({ session, themes, readiness }: PageProps) {
 
   return (
     <SessionContext.Provider value={session}>
-      <a className="skip-link" href="#conversation" onClick={focusComposer}>
+      <a className="skip-link" href="#conversation" onClick={skip}>
         Skip to the conversation
       </a>
       <div className="layout">
@@ -75,9 +76,9 @@ const titleOf = ({ title }: ThreadView) => title
 const visitOf = ({ visit }: ThreadView) => visit
 
 /** The hash is the conversation's, so the link moves the focus itself. */
-function focusComposer(event: MouseEvent): void {
+function skip(event: MouseEvent): void {
   event.preventDefault()
-  document.querySelector<HTMLTextAreaElement>('.composer-input')?.focus()
+  focusComposer()
 }
 
 function closeFromBackdrop(event: MouseEvent<HTMLDialogElement>): void {

@@ -1,9 +1,10 @@
 import { ComposerPrimitive, useAui, useAuiState, useThreadViewportStore } from '@assistant-ui/react'
-import { useEffect, useRef, type FormEvent } from 'react'
+import { useEffect, type FormEvent } from 'react'
 import { SendIcon, StopIcon } from '../page/icons.tsx'
 import { useSession } from '../session/session-context.ts'
 import { usePart } from '../session/use-observable.ts'
 import type { ThreadView } from '../session/views.ts'
+import { focusComposer } from './focus-composer.ts'
 import { fitsInMessage, LengthCounter } from './length-counter.tsx'
 
 export function Composer() {
@@ -11,14 +12,10 @@ export function Composer() {
   const text = useAuiState(({ composer }) => composer.text)
   const running = useAuiState(({ thread }) => thread.isRunning)
   const missing = usePart(session.thread, isMissing)
-  const input = useRef<HTMLTextAreaElement>(null)
   const fits = fitsInMessage(text)
   const viewport = useThreadViewportStore()
   useDraft()
-  useEffect(() => {
-    // A keyboard that slides in over the conversation is not what somebody asked for who turned to it on a phone.
-    if (window.matchMedia('(pointer: fine)').matches) input.current?.focus()
-  }, [])
+  useEffect(focusComposer, [])
 
   const submit = (event: FormEvent) => {
     if (!fits) event.preventDefault()
@@ -28,7 +25,6 @@ export function Composer() {
   return (
     <ComposerPrimitive.Root className="composer" onSubmit={submit}>
       <ComposerPrimitive.Input
-        ref={input}
         className="composer-input"
         aria-label="Message"
         placeholder="Message ChatterBot"

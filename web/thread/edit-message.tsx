@@ -1,5 +1,6 @@
 import { ComposerPrimitive, MessagePrimitive, useAuiState } from '@assistant-ui/react'
 import { useEffect, useRef } from 'react'
+import { focusComposer } from './focus-composer.ts'
 import { LengthCounter, fitsInMessage } from './length-counter.tsx'
 
 /** A message of the user being said anew; saving it begins another version beside it. */
@@ -8,8 +9,9 @@ export function EditMessage() {
   const fits = fitsInMessage(text)
   const form = useRef<HTMLFormElement>(null)
   useEffect(() => {
-    // What this returns in newer browsers, a promise, is not for React.
     form.current?.scrollIntoView({ block: 'nearest' })
+    // Sent or given up.
+    return focusComposer
   }, [])
   return (
     <MessagePrimitive.Root className="message user editing" role="article" aria-label="Editing your message">

@@ -5,6 +5,7 @@ import { AlertIcon, ClockIcon, RegenerateIcon } from '../page/icons.tsx'
 import { useSession } from '../session/session-context.ts'
 import { isUnfinished, type ShownMessage } from '../session/views.ts'
 import { BranchPicker } from './branch-picker.tsx'
+import { andFocus } from './focus-composer.ts'
 import { QueueNotice } from './queue-notice.tsx'
 import { Thinking } from './thinking.tsx'
 import { useShownMessage } from './use-shown-message.ts'
@@ -40,7 +41,7 @@ export function Reply() {
 function RegenerateButton({ message }: { readonly message: ShownMessage }) {
   const session = useSession()
   return (
-    <button type="button" className="quiet-button" aria-label="Regenerate reply" title="Regenerate reply" onClick={() => session.regenerate(message.key)}>
+    <button type="button" className="quiet-button" aria-label="Regenerate reply" title="Regenerate reply" onClick={andFocus(() => session.regenerate(message.key))}>
       <RegenerateIcon />
     </button>
   )
@@ -54,7 +55,7 @@ function Pending({ message }: { readonly message: ShownMessage }) {
       <p className="note">
         <ClockIcon />
         <span>Answered after the reply before it</span>
-        <button type="button" className="text-button" onClick={() => session.stop(key)}>
+        <button type="button" className="text-button" onClick={andFocus(() => session.stop(key))}>
           Cancel
         </button>
       </p>
@@ -73,11 +74,11 @@ function Ending({ message }: { readonly message: ShownMessage }) {
       <div className="note failure" role="alert">
         <AlertIcon />
         <span>{state.error.message}</span>
-        <button type="button" className="text-button" onClick={() => (state.kind === 'failed' ? session.regenerate(key) : session.retry(key))}>
+        <button type="button" className="text-button" onClick={andFocus(() => (state.kind === 'failed' ? session.regenerate(key) : session.retry(key)))}>
           Try again
         </button>
         {state.kind === 'unsent' ? (
-          <button type="button" className="text-button" onClick={() => session.discard(key)}>
+          <button type="button" className="text-button" onClick={andFocus(() => session.discard(key))}>
             Discard
           </button>
         ) : null}

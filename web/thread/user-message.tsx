@@ -5,6 +5,7 @@ import { useObservable } from '../session/use-observable.ts'
 import { useSession } from '../session/session-context.ts'
 import type { ShownMessage } from '../session/views.ts'
 import { BranchPicker } from './branch-picker.tsx'
+import { andFocus } from './focus-composer.ts'
 import { useShownMessage } from './use-shown-message.ts'
 
 export function UserMessage() {
@@ -45,10 +46,10 @@ function Delivery({ message }: { readonly message: ShownMessage }) {
     <div className="note failure" role="alert">
       <AlertIcon />
       <span>{message.state.error.message}</span>
-      <button type="button" className="text-button" onClick={() => session.retry(message.key)}>
+      <button type="button" className="text-button" onClick={andFocus(() => session.retry(message.key))}>
         Send again
       </button>
-      <button type="button" className="text-button" onClick={() => session.discard(message.key)}>
+      <button type="button" className="text-button" onClick={andFocus(() => session.discard(message.key))}>
         Discard
       </button>
     </div>
