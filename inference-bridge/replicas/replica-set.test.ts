@@ -59,6 +59,7 @@ t.test('the least busy replica is chosen, equals in turn, a failed one last', as
   t.equal(set.ready, false)
   t.equal(set.defaultModel, null)
   t.equal(set.choose('a'), null)
+  t.equal(set.knows('c'), true, 'nobody has told yet')
   await set.start()
   t.equal(set.ready, true)
   t.equal(set.defaultModel, 'a')

@@ -65,9 +65,9 @@ export class ReplicaSet implements Service {
     return null
   }
 
-  /** Whether any replica has told that it serves this model, be it healthy now or not. */
+  /** Whether this model may be had: some replica has told that it serves it, be it healthy now or not, or has yet to tell. */
   knows(model: string): boolean {
-    return this.replicas.some((replica) => replica.serves(model) !== undefined)
+    return this.replicas.some((replica) => replica.models.length === 0 || replica.serves(model) !== undefined)
   }
 
   /** The least busy replica that serves the model and may be asked; not `avoid` unless there is no other. */

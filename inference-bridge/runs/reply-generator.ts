@@ -123,7 +123,9 @@ export class ReplyGenerator {
         return null
       }
       if (this.#run.stopped !== null) return null
-      outcome = await this.#stream(replica, room - generation.ids.count)
+      const end = await this.#stream(replica, room - generation.ids.count)
+      if (end === 'deadline') return { type: 'ended', outcome: failed('deadline_exceeded') }
+      if (end !== 'stopped') outcome = end
       return outcome === 'left' ? null : outcome
     } catch (error) {
       if (this.#run.stopped !== null) return null
@@ -139,8 +141,8 @@ export class ReplyGenerator {
     }
   }
 
-  /** Null for a reply that is complete, `left` where this side broke off. */
-  async #stream(replica: Replica, maxTokens: number): Promise<EngineFailure | null | 'left'> {
+  /** Null for a reply that is complete; `deadline` and `stopped` where this side broke off. */
+  async #stream(replica: Replica, maxTokens: number): Promise<EngineFailure | null | 'deadline' | 'stopped'> {
     const { publisher, defaults, clock, metrics } = this.#dependencies
     const { generation, grant } = this.#run
     const { params, model } = grant
@@ -174,12 +176,18 @@ export class ReplyGenerator {
       ? replica.client.streamContinuation(model, [...(this.#promptIds ?? []), ...generation.ids.list(0, generation.ids.count)], sampling, onChunk)
       : replica.client.streamChat(model, this.#prompt?.messages ?? [], sampling, onChunk)
     this.#run.generatesWith(stream)
-    const deadline = setTimeout(() => stream.abort(), Math.min(longestTimerMs, Math.max(0, grant.deadline_at - clock.now())))
+    let late = false
+    const onDeadline = (): void => {
+      late = true
+      stream.abort()
+    }
+    const deadline = setTimeout(onDeadline, Math.min(longestTimerMs, Math.max(0, grant.deadline_at - clock.now())))
     try {
       const end = await stream.done
       if (end.type === 'failed') return end.failure
       if (refused !== null) return refused
-      return end.type === 'finished' || generation.end !== null ? null : 'left'
+      if (end.type === 'finished' || generation.end !== null) return null
+      return late ? 'deadline' : 'stopped'
     } finally {
       clearTimeout(deadline)
       ended.abort()
