@@ -276,6 +276,7 @@ t.test('each conversation keeps what was begun in it, and the address turns to i
   t.equal(await field(page).inputValue(), 'A draft')
   await page.getByRole('button', { name: 'New chat' }).click()
   await page.getByRole('heading', { name: 'What is on your mind?' }).waitFor()
+  t.equal(await field(page).inputValue(), '')
   await page.goto(`http://127.0.0.1:${stage.port}/#/c/${two}`)
   await seen(page, 'Good day to you').waitFor()
   await page.goto(`http://127.0.0.1:${stage.port}/#/c/77`)

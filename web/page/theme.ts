@@ -26,10 +26,6 @@ export class ThemeChoice {
     }
   }
 
-  next(): Theme {
-    return themes[(themes.indexOf(this.theme.get()) + 1) % themes.length] ?? 'system'
-  }
-
   #remembered(): Theme {
     try {
       const kept = this.#storage().getItem(key)

@@ -183,7 +183,6 @@ export class ChatSession {
         this.#new = null
         this.#conversation = conversation
         this.#address.replace(hashOf(conversation.id))
-        this.#drafts.rename(null, conversation.id)
         this.#render()
       },
     })
@@ -239,7 +238,7 @@ export class ChatSession {
   #threadOf(conversation: Conversation): ThreadView {
     const state = conversation.snapshot()
     const messages = this.#projection.project(state, this.#chosen)
-    const unknown = state.status === 'opening' && state.messages.length === 0
+    const unknown = state.status === 'opening' && messages.length === 0
     return {
       visit: this.#visit,
       conversationId: conversation.id,

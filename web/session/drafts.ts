@@ -12,10 +12,11 @@ export class Drafts {
   readonly #kept = new Map<number | null, string>()
   #field: DraftField | null = null
 
-  /** Fills a field that appears. Answers how to take it away. */
+  /** Fills a field that appears, which has the draft from then on. Answers how to take it away. */
   attach(conversationId: number | null, field: DraftField): () => void {
     this.#field = field
     const draft = this.#kept.get(conversationId)
+    this.#kept.delete(conversationId)
     if (draft !== undefined) field.write(draft)
     return () => {
       if (this.#field === field) this.#field = null
@@ -35,11 +36,5 @@ export class Drafts {
   /** Gives back what could not be sent, unless something else was begun. */
   restore(text: string): void {
     if (this.#field?.read() === '') this.#field.write(text)
-  }
-
-  rename(from: number | null, to: number | null): void {
-    const draft = this.#kept.get(from)
-    this.#kept.delete(from)
-    if (draft !== undefined) this.#kept.set(to, draft)
   }
 }
