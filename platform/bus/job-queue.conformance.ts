@@ -149,6 +149,7 @@ export async function testJobQueue(t: Test, open: (t: Test, limits: JobQueueLimi
     const again = await takeOne(other)
     await delivered.ack()
     t.match(await slow.depth('standard'), { waiting: 0, delivered: 0 })
+    await again.ack()
     await slow.publish(job)
     const renewed = await takeOne(slow)
     t.match(renewed, { deliveries: 1, sequence: 2 })

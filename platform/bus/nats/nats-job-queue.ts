@@ -1,0 +1,202 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { jetstream, JetStreamApiError, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream'
+import type { Msg } from '@nats-io/transport-node'
+import type { Logger } from '../../logging/logger.ts'
+import { BusError } from '../channel.ts'
+import type { Job, JobPointer, JobQueue, Lane, LaneDepth, PublishedJob } from '../job-queue.ts'
+import { assertLiteralSubject } from '../subject.ts'
+import { deliveryInfo, JobPull } from './job-pull.ts'
+import { consumerName, jobSubject, prepareJobStreams, streamName, type JobStreamOptions } from './job-streams.ts'
+import type { NatsLink } from './nats-link.ts'
+import { NatsRequests } from './nats-requests.ts'
+
+const answerTimeoutMs = 5_000
+const prepareRetryMs = 1_000
+/** What a publication was refused for may be gone when it is looked for. */
+const publishAttempts = 3
+
+/** The server's code for a message too many: of the stream, or of its subject. */
+const refusedAsTooMany = 10077
+
+const text = new TextEncoder()
+const ack = text.encode('+ACK')
+const inProgress = text.encode('+WPI')
+const terminate = text.encode('+TERM')
+const nak = (delayMs: number): Uint8Array => text.encode(delayMs > 0 ? `-NAK ${JSON.stringify({ delay: Math.round(delayMs * 1e6) })}` : '-NAK')
+
+export class NatsJobQueue implements JobQueue {
+  readonly #link: NatsLink
+  readonly #logger: Logger
+  readonly #options: JobStreamOptions
+  readonly #requests: NatsRequests
+  readonly #client: JetStreamClient
+  readonly #manager: JetStreamManager
+  readonly #pulls = new Set<JobPull>()
+  #closed = false
+  #preparing: Promise<void> | undefined
+  readonly #unwatch: () => void
+
+  private constructor(link: NatsLink, manager: JetStreamManager, options: JobStreamOptions, logger: Logger) {
+    this.#link = link
+    this.#logger = logger
+    this.#options = options
+    this.#requests = new NatsRequests(link)
+    this.#client = jetstream(link.connection)
+    this.#manager = manager
+    // A server that comes back may have lost its data.
+    this.#unwatch = link.onStatus((status) => {
+      if (status === 'connected') void this.#prepare()
+    })
+  }
+
+  /** Makes streams and consumers where they are missing. */
+  static async open(link: NatsLink, options: JobStreamOptions, logger: Logger): Promise<NatsJobQueue> {
+    const manager = await jetstreamManager(link.connection, { timeout: answerTimeoutMs })
+    await prepareJobStreams(manager, options)
+    return new NatsJobQueue(link, manager, options, logger)
+  }
+
+  get ackWaitMs(): number {
+    return this.#options.ackWaitMs
+  }
+
+  async publish(job: JobPointer): Promise<PublishedJob> {
+    this.#check()
+    assertLiteralSubject(job.turnId)
+    try {
+      for (let attempt = 1; attempt <= publishAttempts; attempt += 1) {
+        const published = await this.#publish(job)
+        if (published !== null) return published
+      }
+    } catch (error) {
+      throw busError(error)
+    }
+    throw new BusError('full', `lane ${job.lane} is full`)
+  }
+
+  /** Null where the job was refused, and neither it nor a full lane is there by now. */
+  async #publish({ lane, turnId, conversationId }: JobPointer): Promise<PublishedJob | null> {
+    const subject = jobSubject(lane, turnId)
+    try {
+      const { seq } = await this.#ask('publish', this.#client.publish(subject, text.encode(String(conversationId))))
+      return { sequence: seq, duplicate: false }
+    } catch (error) {
+      if (!(error instanceof JetStreamApiError) || error.code !== refusedAsTooMany) throw error
+    }
+    // The server has one code for both: that the turn has a job already, and that the lane is full.
+    const there = await this.#ask('publish', this.#manager.streams.getMessage(streamName(lane), { last_by_subj: subject }))
+    if (there !== null) return { sequence: there.seq, duplicate: true }
+    const { state, config } = await this.#ask('publish', this.#manager.streams.info(streamName(lane)))
+    if (state.messages >= config.max_msgs) throw new BusError('full', `lane ${lane} holds ${state.messages} jobs, and no more fit`)
+    return null
+  }
+
+  async fetch(lane: Lane, max: number, { waitMs, signal }: { readonly waitMs: number; readonly signal?: AbortSignal }): Promise<Job[]> {
+    this.#check()
+    if (max < 1 || signal?.aborted === true) return []
+    const pull = new JobPull(this.#link, `$JS.API.CONSUMER.MSG.NEXT.${streamName(lane)}.${consumerName}`, max, waitMs)
+    const giveUp = (): void => pull.giveUp()
+    this.#pulls.add(pull)
+    signal?.addEventListener('abort', giveUp, { once: true })
+    try {
+      return (await pull.messages).flatMap((message) => this.#job(lane, message) ?? [])
+    } catch (error) {
+      void this.#prepare()
+      throw error
+    } finally {
+      this.#pulls.delete(pull)
+      signal?.removeEventListener('abort', giveUp)
+    }
+  }
+
+  async depth(lane: Lane): Promise<LaneDepth> {
+    this.#check()
+    const stream = streamName(lane)
+    try {
+      const [consumer, { state }] = await Promise.all([
+        this.#ask('depth', this.#manager.consumers.info(stream, consumerName)),
+        this.#ask('depth', this.#manager.streams.info(stream)),
+      ])
+      return { waiting: consumer.num_pending, delivered: consumer.num_ack_pending, lastSequence: state.last_seq, deliveredSequence: consumer.delivered.stream_seq }
+    } catch (error) {
+      throw busError(error)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#unwatch()
+    this.#requests.close()
+    for (const pull of this.#pulls) pull.giveUp()
+    await Promise.allSettled([...this.#pulls].map((pull) => pull.messages))
+  }
+
+  /** Undefined for what no process of ours has published: it is taken off the queue. */
+  #job(lane: Lane, message: Msg): Job | undefined {
+    const { reply = '', subject } = message
+    const conversationId = Number(message.string())
+    const turnId = subject.slice(jobSubject(lane, '').length)
+    if (!Number.isSafeInteger(conversationId) || conversationId <= 0) {
+      this.#logger.error({ subject }, 'a job that cannot be read was discarded')
+      message.respond(terminate)
+      return undefined
+    }
+    const { sequence, deliveries } = deliveryInfo(reply)
+    let settled = false
+    const tell = (payload: Uint8Array): void => {
+      if (!settled && this.#link.status === 'connected') this.#link.send(reply, payload)
+    }
+    return {
+      lane,
+      turnId,
+      conversationId,
+      sequence,
+      deliveries,
+      working: () => tell(inProgress),
+      ack: async () => {
+        if (settled) return
+        await this.#requests.request(reply, ack, { timeoutMs: answerTimeoutMs })
+        settled = true
+      },
+      nak: (delayMs) => {
+        tell(nak(delayMs))
+        settled = true
+      },
+    }
+  }
+
+  #check(): void {
+    if (this.#closed || this.#link.status === 'closed') throw new BusError('closed', 'the job queue is closed')
+    if (this.#link.status === 'disconnected') throw new BusError('disconnected', 'the bus is away')
+  }
+
+  #ask<T>(what: string, work: Promise<T>): Promise<T> {
+    return this.#requests.guard(work, { what, timeoutMs: answerTimeoutMs })
+  }
+
+  /** Until it succeeds, or the bus goes away. Concurrent callers share one attempt. */
+  #prepare(): Promise<void> {
+    this.#preparing ??= this.#tryToPrepare().finally(() => {
+      this.#preparing = undefined
+    })
+    return this.#preparing
+  }
+
+  async #tryToPrepare(): Promise<void> {
+    while (!this.#closed && this.#link.status === 'connected') {
+      try {
+        return await this.#ask('JetStream', prepareJobStreams(this.#manager, this.#options))
+      } catch (error) {
+        if (this.#closed) return
+        this.#logger.warn({ err: error }, 'the job streams cannot be prepared yet')
+        await delay(prepareRetryMs, undefined, { ref: false })
+      }
+    }
+  }
+}
+
+/** Whatever the server or the client refuses with: JetStream cannot serve at the moment. */
+function busError(error: unknown): BusError {
+  if (error instanceof BusError) return error
+  return new BusError('disconnected', `JetStream does not serve: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+}
