@@ -12,6 +12,7 @@ import type { Answer } from '../conversation/events.ts'
 import { joinIds } from '../conversation/token-ids.ts'
 import { patienceMs, type ConversationActor } from './actor.ts'
 import type { ActorDirectory } from './directory.ts'
+import type { StrayRuns } from './stray-runs.ts'
 
 /** One page of context on the bus. */
 const contextPage = { limit: 200, maxBytes: 256 * 1024 } as const
@@ -25,7 +26,7 @@ export interface BusEndpointOptions {
   readonly logger: Logger
   readonly now: () => number
   readonly actorOfTurn: (turnId: string) => ConversationActor | undefined
-  readonly abortStray: (bridge: string, turnId: string, run: number) => void
+  readonly strays: StrayRuns
 }
 
 export class BusEndpoint {
@@ -139,7 +140,7 @@ export class BusEndpoint {
   }
 
   #deltas(message: ChannelMessage): void {
-    const { logger, now, actorOfTurn, abortStray } = this.#options
+    const { logger, now, actorOfTurn, strays } = this.#options
     let batch
     try {
       batch = decodeDeltaBatch(message.payload)
@@ -150,7 +151,7 @@ export class BusEndpoint {
     const at = now()
     for (const [turnId, run, offset, text, idOffset, ids] of batch.items) {
       const actor = actorOfTurn(turnId)
-      if (actor === undefined) abortStray(batch.bridge, turnId, run)
+      if (actor === undefined) strays.heard(batch.bridge, turnId, run)
       else actor.now({ type: 'delta', now: at, bridge: batch.bridge, turnId, run, offset, text, idOffset, ids })
     }
   }

@@ -18,6 +18,7 @@ import { BusEndpoint } from './bus-endpoint.ts'
 import { Conversations } from './conversations.ts'
 import { ActorDirectory } from './directory.ts'
 import { JobPublisher, type QueuePosition } from './publisher.ts'
+import { StrayRuns } from './stray-runs.ts'
 import { Sweeper } from './sweeper.ts'
 
 export interface ConversationRuntimeOptions {
@@ -40,6 +41,7 @@ export interface ConversationRuntime extends Service {
 }
 
 const defaultMaxActors = 100_000
+const strayAbortMs = 1_000
 
 export function createConversationRuntime(options: ConversationRuntimeOptions): ConversationRuntime {
   return new Runtime(options)
@@ -95,7 +97,13 @@ class Runtime implements ConversationRuntime, ActorHost {
       logger,
       now: this.now,
       actorOfTurn,
-      abortStray: (bridge, turnId, run) => void this.control(bridge, { type: 'abort', turnId, run }, 1_000),
+      strays: new StrayRuns({
+        store,
+        now: () => clock.monotonic(),
+        abort: (bridge, turnId, run) => void this.control(bridge, { type: 'abort', turnId, run }, strayAbortMs),
+        activate: async (conversationId) => void (await this.#directory.get(conversationId)),
+        fault: (error, turnId) => logger.debug({ err: error, turn: turnId }, 'a stray run was not looked up'),
+      }),
     })
     this.service = new Conversations({ store, directory: this.#directory, now: this.now, turnDeadlineMs: options.turnDeadlineMs, actorOfTurn, load: () => this.#publisher.load })
   }
