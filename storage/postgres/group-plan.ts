@@ -12,10 +12,8 @@ import type { DrawnRow } from './statements/lock-and-draw.ts'
 export interface GroupFindings {
   /** Of writes whose token is the owner's. */
   readonly drawn: readonly DrawnRow[]
-  /** The turns that are ended, begun or promoted. */
+  /** The turns that are to be ended, begun or promoted, and those whose client message ids are to be accepted. */
   readonly turns: readonly StoredTurn[]
-  /** The turns whose client message ids are to be accepted. */
-  readonly accepted: readonly StoredTurn[]
 }
 
 export interface GroupPlan {
@@ -34,7 +32,7 @@ export function drawsOf({ accept }: ConversationWrite): number {
 export function planGroup(writes: readonly ConversationWrite[], findings: GroupFindings): GroupPlan {
   const drawn = new Map(findings.drawn.map((row) => [row.id, row]))
   const turns = new Map(findings.turns.map((row) => [row.id, row]))
-  const accepted = new Map(findings.accepted.map((row) => [row.conversation_id, row]))
+  const byClientId = new Map(findings.turns.map((row) => [`${row.conversation_id} ${row.client_message_id}`, row]))
   const rows = new GroupRows()
   const results = writes.map((write): WriteResult => {
     const { conversationId } = write
@@ -44,7 +42,7 @@ export function planGroup(writes: readonly ConversationWrite[], findings: GroupF
       const turn = turns.get(turnId)
       return turn?.conversation_id === conversationId ? turn : undefined
     }
-    return acceptedBefore(write.accept, accepted.get(conversationId)) ?? settledBefore(write, turnOf) ?? plan(write, draw, turnOf, rows)
+    return acceptedBefore(write.accept, byClientId.get(`${conversationId} ${write.accept?.clientMessageId}`)) ?? settledBefore(write, turnOf) ?? plan(write, draw, turnOf, rows)
   })
   return { results, rows }
 }

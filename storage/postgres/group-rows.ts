@@ -2,19 +2,15 @@
 import type { AcceptTurn, BeginTurn, EndTurn } from '../conversation-store.ts'
 import type { StoredTurn } from './rows.ts'
 import type { BoundStatement } from './shard.ts'
-import type { Statement } from './statement.ts'
-import { insertMessages } from './statements/insert-messages.ts'
-import { insertTurns } from './statements/insert-turns.ts'
-import { updateConversations } from './statements/update-conversations.ts'
-import { updateTurns } from './statements/update-turns.ts'
+import { writeGroup, writeGroupColumns } from './statements/write-group.ts'
 
 type Value = string | number | boolean | Buffer | null
 
 export class GroupRows {
-  readonly #turns = new Columns(insertTurns, 13)
-  readonly #messages = new Columns(insertMessages, 16)
-  readonly #turnUpdates = new Columns(updateTurns, 8)
-  readonly #conversations = new Columns(updateConversations, 4)
+  readonly #turns = new Columns(writeGroupColumns.turns)
+  readonly #messages = new Columns(writeGroupColumns.messages)
+  readonly #turnChanges = new Columns(writeGroupColumns.turnChanges)
+  readonly #conversations = new Columns(writeGroupColumns.conversations)
 
   accept(conversationId: number, accept: AcceptTurn, userMessageId: number, replyMessageId: number): void {
     const { turnId, clientMessageId, commandHash, user, state, lane, model, params, acceptedAt, deadlineAt } = accept
@@ -29,17 +25,17 @@ export class GroupRows {
   }
 
   begin({ turnId, attempt, run, bridge, barrenGrants, startedAt }: BeginTurn): void {
-    this.#turnUpdates.add([turnId, 'running', attempt, run, bridge, barrenGrants, startedAt, null])
+    this.#turnChanges.add([turnId, 'running', attempt, run, bridge, barrenGrants, startedAt, null])
   }
 
   promote(turnId: string): void {
-    this.#turnUpdates.add([turnId, 'queued', null, null, null, null, null, null])
+    this.#turnChanges.add([turnId, 'queued', null, null, null, null, null, null])
   }
 
   /** The reply is the child of the user message, under the id that was drawn for it at accept. */
   end(write: EndTurn, stored: StoredTurn): void {
     const { turnId, attempt, end, content, usage, timing, model, cached, costUsd, endedAt } = write
-    this.#turnUpdates.add([turnId, end.type, attempt, null, null, null, null, endedAt])
+    this.#turnChanges.add([turnId, end.type, attempt, null, null, null, null, endedAt])
     this.#messages.add([
       stored.conversation_id, stored.reply_message_id, stored.user_message_id, endedAt, costUsd, turnId, attempt, cached, 'assistant', content, null,
       end.type === 'failed' ? 'failed' : end.reason, model, end.type === 'failed' ? JSON.stringify(end.error) : null, usage === null ? null : JSON.stringify(usage), JSON.stringify(timing),
@@ -51,25 +47,25 @@ export class GroupRows {
     this.#conversations.add([conversationId, lastMessageId, usedAt, title])
   }
 
+  /** None where there is nothing to write. */
   statements(): BoundStatement[] {
-    return [this.#turns, this.#messages, this.#turnUpdates, this.#conversations].flatMap((columns) => columns.bound())
+    const parts = [this.#turns, this.#messages, this.#turnChanges, this.#conversations]
+    return parts.some(({ length }) => length > 0) ? [{ statement: writeGroup, values: parts.flatMap(({ values }) => values) }] : []
   }
 }
 
 class Columns {
-  readonly #statement: Statement
-  readonly #columns: Value[][]
+  readonly values: readonly Value[][]
 
-  constructor(statement: Statement, count: number) {
-    this.#statement = statement
-    this.#columns = Array.from({ length: count }, () => [])
+  constructor(count: number) {
+    this.values = Array.from({ length: count }, () => [])
+  }
+
+  get length(): number {
+    return this.values[0]?.length ?? 0
   }
 
   add(row: readonly Value[]): void {
-    for (const [index, column] of this.#columns.entries()) column.push(row[index] ?? null)
-  }
-
-  bound(): BoundStatement[] {
-    return this.#columns[0]?.length ? [{ statement: this.#statement, values: this.#columns }] : []
+    for (const [index, column] of this.values.entries()) column.push(row[index] ?? null)
   }
 }

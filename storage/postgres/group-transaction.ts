@@ -3,12 +3,11 @@
  * write and commit. Rejects where nothing was written, or where that is unknown: the same group may be run again.
  */
 import type { ConversationWrite, WriteResult } from '../conversation-store.ts'
-import { drawsOf, planGroup, type GroupPlan } from './group-plan.ts'
+import { drawsOf, planGroup } from './group-plan.ts'
 import { pipeline, type BoundStatement, type Shard } from './shard.ts'
 import type { StoredTurn } from './rows.ts'
 import { lockAndDraw, type DrawnRow } from './statements/lock-and-draw.ts'
-import { turnsByClientId } from './statements/turns-by-client-id.ts'
-import { turnsById } from './statements/turns-by-id.ts'
+import { turnsOfGroup } from './statements/turns-of-group.ts'
 
 /** This program made no sense of a group: running it again would not help. */
 export class GroupFault extends Error {
@@ -18,14 +17,8 @@ export class GroupFault extends Error {
 export async function commitGroup(shard: Shard, writes: readonly ConversationWrite[]): Promise<readonly WriteResult[]> {
   const first = withoutFault(() => readings(writes))
   return shard.withClient(async (client) => {
-    const [, drawn, turns, accepted] = await pipeline(client, first)
-    const plan = withoutFault((): GroupPlan =>
-      planGroup(writes, {
-        drawn: (drawn?.rows ?? []) as DrawnRow[],
-        turns: (turns?.rows ?? []) as StoredTurn[],
-        accepted: (accepted?.rows ?? []) as StoredTurn[],
-      }),
-    )
+    const [, drawn, turns] = await pipeline(client, first)
+    const plan = withoutFault(() => planGroup(writes, { drawn: (drawn?.rows ?? []) as DrawnRow[], turns: (turns?.rows ?? []) as StoredTurn[] }))
     const results = await pipeline(client, [...plan.rows.statements(), { statement: 'COMMIT' }])
     if (results.at(-1)?.command !== 'COMMIT') throw new GroupFault('a transaction without an error was rolled back')
     return plan.results
@@ -43,13 +36,7 @@ function readings(writes: readonly ConversationWrite[]): BoundStatement[] {
   const turnIds = writes.flatMap(({ ends = [], begin, promote }) => [...ends.map(({ turnId }) => turnId), ...(begin ? [begin.turnId] : []), ...(promote === undefined ? [] : [promote])])
   const accepts = writes.flatMap(({ conversationId, accept }) => (accept ? [{ conversationId, clientMessageId: accept.clientMessageId }] : []))
   const clientIds = [accepts.map(({ conversationId }) => conversationId), accepts.map(({ clientMessageId }) => clientMessageId)]
-  // A later statement sees what was committed while the first one waited for its locks.
-  return [
-    { statement: 'BEGIN' },
-    { statement: lockAndDraw, values: tokens },
-    { statement: turnsById, values: [turnIds] },
-    { statement: turnsByClientId, values: clientIds },
-  ]
+  return [{ statement: 'BEGIN' }, { statement: lockAndDraw, values: tokens }, { statement: turnsOfGroup, values: [turnIds, ...clientIds] }]
 }
 
 function withoutFault<T>(compute: () => T): T {

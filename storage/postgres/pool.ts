@@ -2,7 +2,8 @@
 import pg from 'pg'
 import type { Logger } from '../../platform/logging/logger.ts'
 
-export type Pool = pg.Pool
+/** `close` resolves once every connection has ended, which pg.Pool's own `end` does not wait for. */
+export type Pool = pg.Pool & { close(): Promise<void> }
 export type Client = pg.PoolClient
 
 /** How long a caller waits for a connection, new or from the pool. */
@@ -15,10 +16,10 @@ const silenceMs = 7_000
 const idleInTransactionMs = 10_000
 
 /**
- * Every statement of the store goes along an index. A plan must not change to scanning a table because its statistics
- * are of a time when it was empty, as those of a new month's partition are.
+ * Every statement of the store goes along an index, whatever its parameters: it is planned once a connection. A plan must
+ * not change to scanning a table because its statistics are of a time when it was empty, as a new month's partition is.
  */
-const planning = '-c enable_seqscan=off -c enable_bitmapscan=off'
+const planning = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off'
 
 const int8 = 20
 const types: pg.CustomTypesConfig = {
@@ -54,9 +55,18 @@ export function createPool({ url, max, applicationName, logger, embedded }: Pool
   })
   // An error of an idle connection: it has left the pool, and its next user gets another.
   pool.on('error', (error) => logger.warn({ err: error }, 'lost an idle connection to Postgres'))
-  // An error of a connection in use also rejects its statements; without a listener it would end the process.
-  pool.on('connect', (client) => client.on('error', () => {}))
-  return pool
+  const open = new Set<Promise<void>>()
+  pool.on('connect', (client) => {
+    // An error of a connection in use also rejects its statements; without a listener it would end the process.
+    client.on('error', () => {})
+    const ended = new Promise<void>((resolve) => client.once('end', () => resolve())).then(() => void open.delete(ended))
+    open.add(ended)
+  })
+  const close = async (): Promise<void> => {
+    await pool.end()
+    await Promise.all(open)
+  }
+  return Object.assign(pool, { close })
 }
 
 async function forgetStatements(client: pg.ClientBase): Promise<void> {

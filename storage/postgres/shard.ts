@@ -1,4 +1,5 @@
 /** One shard: its connections, and how statements are run on them. */
+import type { Duplex } from 'node:stream'
 import type { QueryResult, QueryResultRow } from 'pg'
 import type { Logger } from '../../platform/logging/logger.ts'
 import { isLostConnection } from './faults.ts'
@@ -71,7 +72,7 @@ export class Shard {
 
   async close(): Promise<void> {
     const pools = new Set([this.#writes, this.#reads, ...this.replicas])
-    await Promise.all([...pools].map((pool) => pool.end()))
+    await Promise.all([...pools].map((pool) => pool.close()))
   }
 
   /** A connection that is lost, or cannot even roll back, is closed; the server rolls back then. */
@@ -86,12 +87,15 @@ export class Shard {
  * after it fail only because of it. `patienceMs` replaces the connection's own wait for a server that does not answer.
  */
 export async function pipeline(client: Pick<Client, 'query'>, statements: readonly BoundStatement[], patienceMs?: number): Promise<QueryResult[]> {
-  const settled = await Promise.allSettled(
-    statements.map(({ statement, values = [] }) => {
-      const text = typeof statement === 'string' ? { text: statement } : statement
-      return client.query({ ...text, values: [...values], ...(patienceMs === undefined ? {} : { query_timeout: patienceMs }) })
-    }),
-  )
+  const { stream } = (client as unknown as { readonly connection: { readonly stream: Duplex } }).connection
+  // One write to the socket: that is what a statement costs most.
+  stream.cork()
+  const sent = statements.map(({ statement, values = [] }) => {
+    const text = typeof statement === 'string' ? { text: statement } : statement
+    return client.query({ ...text, values: [...values], ...(patienceMs === undefined ? {} : { query_timeout: patienceMs }) })
+  })
+  stream.uncork()
+  const settled = await Promise.allSettled(sent)
   return settled.map((outcome) => {
     if (outcome.status === 'rejected') throw outcome.reason
     return outcome.value
