@@ -71,7 +71,7 @@ async function read(t: TestContext, browser: Browser, port: number, complaints: 
   }, user)
   if (prepare !== undefined) await profile.addInitScript(prepare)
   const page = await profile.newPage()
-  page.setDefaultTimeout(15_000)
+  page.setDefaultTimeout(30_000)
   const complain = (text: string): void => {
     if (tolerate?.test(text) !== true) complaints.push(`${user}: ${text}`)
   }

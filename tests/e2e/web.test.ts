@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core'
 import { ChatError } from '../../protocol/errors.ts'
 import { setStage } from './web-page.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 const stage = await setStage(t)
 const { chat } = stage
 
