@@ -3,9 +3,8 @@ import type { AcceptEvent, Effect } from './events.ts'
 import { endEvent, endTurn } from './ending.ts'
 import { rules } from './rules.ts'
 import type { ConversationState, Step } from './state.ts'
-import type { Turn } from './turn.ts'
+import { untouched, type Turn } from './turn.ts'
 import { titleFrom } from './title.ts'
-import { emptyIds } from './token-ids.ts'
 import { abortFirst, abortRun, answer, head, type Transition } from './transitions.ts'
 
 export function acceptTurn(state: ConversationState, command: AcceptEvent): Transition {
@@ -64,6 +63,7 @@ export function accepted(
   const others = ended ? state.turns.filter((turn) => turn.turnId !== ended.turn.turnId) : state.turns
   const waits = !event.interrupts && others.length > 0
   const turn: Turn = {
+    ...untouched,
     turnId: event.turnId,
     clientMessageId: event.clientMessageId,
     userMessageId: ids.userMessageId,
@@ -75,19 +75,11 @@ export function accepted(
     acceptedAt: event.now,
     deadlineAt: event.deadlineAt,
     startedAt: null,
-    firstTextAt: null,
     state: waits ? 'waiting' : 'queued',
     attempt: 1,
     run: 0,
     bridge: null,
     barrenGrants: 0,
-    model: null,
-    text: '',
-    ids: emptyIds,
-    textAtGrant: 0,
-    heardAt: 0,
-    replayFrom: null,
-    cut: false,
   }
   const effects: Effect[] = [
     {

@@ -38,9 +38,22 @@ export interface Turn {
   readonly cut: boolean
 }
 
+/** What no run has touched yet. */
+export const untouched = {
+  model: null,
+  text: '',
+  ids: emptyIds,
+  textAtGrant: 0,
+  heardAt: 0,
+  replayFrom: null,
+  cut: false,
+  firstTextAt: null,
+} as const satisfies Partial<Turn>
+
 /** A turn as an owner finds it that takes it up: the text of one that runs is not known yet. */
 export function turnFromRow(row: TurnRow): Turn {
   return {
+    ...untouched,
     turnId: row.turnId,
     clientMessageId: row.clientMessageId,
     userMessageId: row.userMessageId,
@@ -52,18 +65,10 @@ export function turnFromRow(row: TurnRow): Turn {
     acceptedAt: row.acceptedAt,
     deadlineAt: row.deadlineAt,
     startedAt: row.startedAt,
-    firstTextAt: null,
     state: row.state === 'running' ? 'resuming' : row.state === 'waiting' ? 'waiting' : 'queued',
     attempt: row.attempt,
     run: row.run,
     bridge: row.bridge,
     barrenGrants: row.barrenGrants,
-    model: null,
-    text: '',
-    ids: emptyIds,
-    textAtGrant: 0,
-    heardAt: 0,
-    replayFrom: null,
-    cut: false,
   }
 }
