@@ -67,10 +67,10 @@ export class Ownership {
         { statement: 'COMMIT' },
       ]),
     )
-    const mine = new Set((claimed?.rows as { readonly id: number }[]).map(({ id }) => id))
-    const conversations = new Map((loaded?.rows as LoadedConversation[]).map((row) => [row.asked, row]))
+    const mine = new Set(((claimed?.rows ?? []) as { readonly id: number }[]).map(({ id }) => id))
+    const conversations = new Map(((loaded?.rows ?? []) as LoadedConversation[]).map((row) => [row.asked, row]))
     const unfinished = new Map<number, TurnRow[]>(ids.map((id) => [id, []]))
-    for (const turn of (turns?.rows as StoredTurn[]).map(turnFrom)) unfinished.get(turn.conversationId)?.push(turn)
+    for (const turn of ((turns?.rows ?? []) as StoredTurn[]).map(turnFrom)) unfinished.get(turn.conversationId)?.push(turn)
     return ids.map((id) => outcome(conversations.get(id), mine.has(id), unfinished.get(id) ?? []))
   }
 
