@@ -18,7 +18,10 @@ const maxConnections = 4
 const [dataFolder, address] = process.argv.slice(2)
 if (dataFolder === undefined || address === undefined) throw new Error('usage: main.js <data folder> <socket path or port>')
 
-const say = (message: unknown): void => void process.stdout.write(`${JSON.stringify(message)}\n`)
+const say = (message: unknown, said?: () => void): void => void process.stdout.write(`${JSON.stringify(message)}\n`, said)
+
+// For this user alone, whatever the rights of the data folder.
+process.umask(0o077)
 
 const stopped = new Promise<void>((resolve) => {
   process.stdin.on('error', () => resolve()).once('close', resolve).resume()
@@ -51,9 +54,7 @@ try {
   process.exit(0)
 } catch (error) {
   const fault = error instanceof DataFolderError ? error : new DataFolderError('did_not_start', `The embedded database did not start: ${String(error)}`)
-  say({ error: { code: fault.code, message: fault.message, holderPid: fault.holderPid } })
-  process.exitCode = fault.exitCode
-  process.stdin.destroy()
+  say({ error: { code: fault.code, message: fault.message, holderPid: fault.holderPid } }, () => process.exit(fault.exitCode))
 }
 
 async function lockPatiently(folder: string): Promise<() => Promise<void>> {

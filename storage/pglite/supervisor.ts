@@ -149,21 +149,38 @@ function socketAddress(folder: string): Address {
   return { argument: path.join(folder, socketName), url: `postgres://postgres@localhost/postgres?host=${encodeURIComponent(folder)}` }
 }
 
-/** Null for a Unix socket. */
+interface ChildMessage {
+  readonly ready?: true
+  /** Null for a Unix socket. */
+  readonly port?: number | null
+  readonly error?: { readonly code: string; readonly message: string; readonly holderPid: number | null }
+}
+
+/** Resolves with the port, null for a Unix socket, once the child is ready; rejects with DataFolderError once it has ended. */
 async function readiness(child: ChildProcess): Promise<number | null> {
   let failure: DataFolderError | null = null
   const ready = new Promise<number | null>((resolve) => {
     if (child.stdout === null) return
     createInterface({ input: child.stdout }).on('line', (line) => {
-      const message = JSON.parse(line) as { ready?: true; port?: number | null; error?: { code: string; message: string; holderPid: number | null } }
-      if (message.ready === true) resolve(message.port ?? null)
-      if (message.error !== undefined && isDataFolderErrorCode(message.error.code)) failure = new DataFolderError(message.error.code, message.error.message, { holderPid: message.error.holderPid })
+      const message = messageOf(line)
+      if (message?.ready === true) resolve(message.port ?? null)
+      if (message?.error !== undefined && isDataFolderErrorCode(message.error.code)) failure = new DataFolderError(message.error.code, message.error.message, { holderPid: message.error.holderPid })
     })
   })
   const ended = onceEvent(child, 'close').then(() => {
     throw failure ?? new DataFolderError('did_not_start', `The embedded database ended (${child.signalCode ?? `code ${child.exitCode}`}) before it was ready.`)
   })
   return Promise.race([ready, ended])
+}
+
+/** The engine may print lines of its own. */
+function messageOf(line: string): ChildMessage | null {
+  if (!line.startsWith('{')) return null
+  try {
+    return JSON.parse(line) as ChildMessage
+  } catch {
+    return null
+  }
 }
 
 async function exitOf(child: ChildProcess): Promise<void> {

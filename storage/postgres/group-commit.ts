@@ -65,14 +65,14 @@ export class GroupCommit {
   }
 
   /** Rejects with ChatError `unavailable`: after `giveUpAfterMs`, at once where too much waits already, and after stop. */
-  write(write: ConversationWrite, giveUpAfterMs?: number): Promise<WriteResult> {
+  async write(write: ConversationWrite, giveUpAfterMs?: number): Promise<WriteResult> {
     const { budget } = this.#options
     checkTurns(write)
     const { rows, bytes } = size(write)
     const refusable = giveUpAfterMs !== undefined || write.accept !== undefined
-    if (this.#stopped || (refusable && budget.used + bytes > budget.limit)) return Promise.reject(new ChatError('unavailable'))
+    if (this.#stopped || (refusable && budget.used + bytes > budget.limit)) throw new ChatError('unavailable')
     // Postgres would take U+FFFD for a lone surrogate without a word.
-    if (!texts(write).every((text) => text.isWellFormed())) return Promise.resolve({ status: 'refused', sqlState: '22021' })
+    if (!texts(write).every((text) => text.isWellFormed())) return { status: 'refused', sqlState: '22021' }
     return new Promise((resolve, reject) => {
       const timer = giveUpAfterMs === undefined ? undefined : setTimeout(() => this.#giveUp(waiting), giveUpAfterMs)
       const waiting: WaitingWrite = { write, rows, bytes, resolve, reject, timer }

@@ -7,6 +7,7 @@ import { once } from '../../platform/lifecycle/once.ts'
 import type { Service } from '../../platform/lifecycle/service.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import type { Shard } from './shard.ts'
+import type { Statement } from './statement.ts'
 import { firstSign, lastSign, nextSign } from './statements/liveness.ts'
 
 const renewEveryMs = 1_000
@@ -80,6 +81,7 @@ export class ShardLiveness {
   /** Monotonic, when the last statement that succeeded was sent. */
   #renewedAt: number | null = null
   #renewing: Promise<void> | null = null
+  #failing = false
   #lapseNoticed = false
   #removed = false
 
@@ -107,7 +109,8 @@ export class ShardLiveness {
   async renew(): Promise<void> {
     this.#renewing ??= this.#attempt()
       .then((failure) => {
-        if (failure !== undefined) this.#options.logger.warn({ err: failure, shard: this.name }, 'sign of life not renewed')
+        if (failure !== undefined && !this.#failing) this.#options.logger.warn({ err: failure, shard: this.name }, 'sign of life not renewed')
+        this.#failing = failure !== undefined
       })
       .finally(() => {
         this.#renewing = null
@@ -126,21 +129,24 @@ export class ShardLiveness {
   async remove(): Promise<void> {
     this.#removed = true
     await this.#renewing
-    const { node, bootId, logger } = this.#options
     if (this.#renewedAt === null) return
-    await this.#shard.write(lastSign, [node, bootId]).catch((error: unknown) => logger.warn({ err: error, shard: this.name }, 'sign of life not removed'))
+    await this.#sign(lastSign).catch((error: unknown) => this.#options.logger.warn({ err: error, shard: this.name }, 'sign of life not removed'))
   }
 
   async #attempt(): Promise<Error | undefined> {
     if (this.#removed) return new Error('this process has stopped')
-    const { node, bootId, clock } = this.#options
-    const sentAt = clock.monotonic()
+    const sentAt = this.#options.clock.monotonic()
     try {
-      await this.#shard.write(this.#renewedAt === null ? firstSign : nextSign, [node, bootId])
+      await this.#sign(this.#renewedAt === null ? firstSign : nextSign)
       this.#renewedAt = sentAt
       return undefined
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error))
     }
+  }
+
+  #sign(statement: Statement): Promise<unknown> {
+    const { node, bootId } = this.#options
+    return this.#shard.withClient((client) => client.query({ ...statement, values: [node, bootId] }))
   }
 }

@@ -125,6 +125,28 @@ t.test('two owners that both believe: at most one writes at a time, nothing is l
   await fc.assert(property, { numRuns: 30 })
 })
 
+t.test('claims, releases and writes of many conversations, in whatever order they are asked for, do not wait for one another for ever', async (t) => {
+  const url = await newDatabase(postgres)
+  const [a, b] = await Promise.all([startStorage(t, [url], { logger, node: 'a' }), startStorage(t, [url], { logger, node: 'b' })])
+  const rows = await Promise.all(Array.from({ length: 200 }, () => createConversation(a.store)))
+  const client = await connectTo(t, url)
+  const play = async (store: typeof a.store, order: typeof rows): Promise<void> => {
+    for (let n = 0; n < 8; n += 1) {
+      await Promise.all(
+        order.map(async (row) => {
+          const owned = new Owned(store, row, claimed(await store.claim(row.conversationId, { force: true })).token)
+          const { status } = await owned.write({ accept: acceptTurn(owned.id) })
+          if (status !== 'committed' && status !== 'stale') throw new Error(status)
+          await store.release(owned.id, owned.token)
+        }),
+      )
+    }
+  }
+  await Promise.all([play(a.store, rows), play(b.store, [...rows].reverse())])
+  const { rows: statistics } = await client.query('SELECT deadlocks::integer FROM pg_stat_database WHERE datname = current_database()')
+  t.same(statistics, [{ deadlocks: 0 }])
+})
+
 t.test('a release is done only by the owner', async (t) => {
   const urls = [await newDatabase(postgres), await newDatabase(postgres)]
   const [a, b] = await Promise.all([startStorage(t, urls, { logger, node: 'a' }), startStorage(t, urls, { logger, node: 'b' })])

@@ -12,8 +12,8 @@ const connectMs = 2_000
 const statementMs = 5_000
 /** By this process, for a server that does not answer at all: the connection is given up. */
 const silenceMs = 7_000
-/** A transaction of a process that is stuck or gone must not hold its locks for longer. */
-const idleInTransactionMs = 10_000
+/** A process that stands still must have lost its locks before it counts as dead, 5 s after its last sign of life. */
+const idleInTransactionMs = 4_000
 
 /**
  * Every statement of the store goes along an index, whatever its parameters: it is planned once a connection. A plan must

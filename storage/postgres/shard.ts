@@ -7,9 +7,9 @@ import { createPool, type Client, type Pool } from './pool.ts'
 import type { ShardConfig } from './shard-map.ts'
 import type { Statement } from './statement.ts'
 
-/** Group commit, claims, and either liveness or upkeep: what must not wait behind readers. */
-const writeConnections = 3
-const readConnections = 8
+/** Group commit, claims, and signs of life or upkeep: what must not wait behind queries of users. */
+const ownConnections = 3
+const queryConnections = 8
 
 export interface BoundStatement {
   readonly statement: Statement | string
@@ -25,15 +25,15 @@ export interface ShardOptions {
 export class Shard {
   readonly config: ShardConfig
   readonly replicas: readonly Pool[]
-  readonly #writes: Pool
-  readonly #reads: Pool
+  readonly #own: Pool
+  readonly #queries: Pool
 
   constructor({ config, applicationName, logger }: ShardOptions) {
     this.config = config
     const pool = (url: string, max: number): Pool => createPool({ url, max, applicationName, logger: logger.child({ shard: config.name }), embedded: config.embedded })
-    this.#writes = pool(config.primaryUrl, config.embedded ? 1 : writeConnections)
-    this.#reads = config.embedded ? this.#writes : pool(config.primaryUrl, readConnections)
-    this.replicas = config.embedded ? [] : config.replicaUrls.map((url) => pool(url, readConnections))
+    this.#own = pool(config.primaryUrl, config.embedded ? 1 : ownConnections)
+    this.#queries = config.embedded ? this.#own : pool(config.primaryUrl, queryConnections)
+    this.replicas = config.embedded ? [] : config.replicaUrls.map((url) => pool(url, queryConnections))
   }
 
   get name(): string {
@@ -44,21 +44,21 @@ export class Shard {
   async read<Row extends QueryResultRow>(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
     const query = { ...statement, values: [...values] }
     try {
-      return (await this.#reads.query<Row>(query)).rows
+      return (await this.#queries.query<Row>(query)).rows
     } catch (error) {
       if (!isLostConnection(error)) throw error
-      return (await this.#reads.query<Row>(query)).rows
+      return (await this.#queries.query<Row>(query)).rows
     }
   }
 
-  /** One statement, committed by itself. */
+  /** On the primary, once, committed by itself. */
   async write<Row extends QueryResultRow>(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
-    return (await this.#writes.query<Row>({ ...statement, values: [...values] })).rows
+    return (await this.#queries.query<Row>({ ...statement, values: [...values] })).rows
   }
 
-  /** Runs `task` on a connection of its own. Whatever it throws rolls back. */
+  /** Runs `task` on one of the connections that no query of a user takes. Whatever it throws rolls back. */
   async withClient<T>(task: (client: Client) => Promise<T>): Promise<T> {
-    const client = await this.#writes.connect()
+    const client = await this.#own.connect()
     let result: T
     try {
       result = await task(client)
@@ -71,7 +71,7 @@ export class Shard {
   }
 
   async close(): Promise<void> {
-    const pools = new Set([this.#writes, this.#reads, ...this.replicas])
+    const pools = new Set([this.#own, this.#queries, ...this.replicas])
     await Promise.all([...pools].map((pool) => pool.close()))
   }
 

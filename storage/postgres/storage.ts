@@ -59,6 +59,8 @@ class Storage implements PostgresStorage {
   readonly #shards: readonly Shard[]
   readonly #commits: readonly GroupCommit[]
   readonly #ownerships: readonly Ownership[]
+  /** Shards that were reached once, and are what the configuration says. */
+  readonly #prepared = new Set<Shard>()
   readonly #upkeeps = new Set<Promise<void>>()
   #timer: NodeJS.Timeout | null = null
   #stopping = false
@@ -115,12 +117,13 @@ class Storage implements PostgresStorage {
     await migrate(shard, migrations)
     await requireOwnBuckets(shard)
     await this.#keepPartitions(shard)
+    this.#prepared.add(shard)
   }
 
   #upkeep(): void {
     for (const shard of this.#shards) {
-      const upkeep = this.#keepPartitions(shard)
-        .catch((error: unknown) => this.#options.logger.error({ err: error, shard: shard.name }, 'message partitions were not looked after'))
+      const upkeep = (this.#prepared.has(shard) ? this.#keepPartitions(shard) : this.#prepare(shard))
+        .catch((error: unknown) => this.#options.logger.error({ err: error, shard: shard.name }, 'a shard was not looked after'))
         .finally(() => this.#upkeeps.delete(upkeep))
       this.#upkeeps.add(upkeep)
     }
