@@ -1,24 +1,11 @@
 /** The folder of the embedded database: opened, or made and filled for the first time. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { DataFolderError } from './data-folder-error.ts'
 
 /** Of Postgres, in the PGlite that package.json names. */
 const postgresVersion = '18'
-
-/** Makes sure that the data folder exists and can be written to, for this user alone where it is new. */
-export function prepareDataFolder(dataFolder: string): void {
-  try {
-    mkdirSync(dataFolder, { recursive: true, mode: 0o700 })
-    const probe = path.join(dataFolder, `probe-${process.pid}`)
-    writeFileSync(probe, '')
-    rmSync(probe)
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
-    throw new DataFolderError('folder_not_writable', `The data folder ${dataFolder} cannot be written to (${code}).`, { cause: error })
-  }
-}
 
 /** Under the folder's lock. Throws DataFolderError `folder_of_other_version`, `folder_damaged` or `did_not_start`. */
 export async function openDatabase(dataFolder: string): Promise<PGlite> {

@@ -6,7 +6,8 @@
 import { rmSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket'
-import { openDatabase, prepareDataFolder } from './database-folder.ts'
+import { openDatabase } from './database-folder.ts'
+import { prepareDataFolder } from './data-folder.ts'
 import { DataFolderError } from './data-folder-error.ts'
 import { lockFolder } from './folder-lock.ts'
 

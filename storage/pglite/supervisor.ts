@@ -17,7 +17,7 @@ import { once } from '../../platform/lifecycle/once.ts'
 import type { Service } from '../../platform/lifecycle/service.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import { DataFolderError, isDataFolderErrorCode } from './data-folder-error.ts'
-import { prepareDataFolder } from './database-folder.ts'
+import { prepareDataFolder } from './data-folder.ts'
 
 const readyWithinMs = 60_000
 const stopWithinMs = 10_000

@@ -7,7 +7,7 @@ import type { Logger } from '../../platform/logging/logger.ts'
 import type {
   ClaimResult, ConversationRow, ConversationStore, ConversationWrite, CreateConversation, MessagePage, OwnerToken, TurnRow, WriteResult,
 } from '../conversation-store.ts'
-import { asChatError } from './faults.ts'
+import { asChatError, isRowFault } from './faults.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { History } from './history.ts'
 import type { Ownership } from './ownership.ts'
@@ -151,6 +151,8 @@ async function unavailableWhileAway<T>(task: () => Promise<T>): Promise<T> {
   try {
     return await task()
   } catch (error) {
+    // Of creates; what a write holds is refused as its result.
+    if (isRowFault(error)) throw new ChatError('invalid_field', undefined, { cause: error })
     throw asChatError(error)
   }
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { mock } from 'node:test'
 import pg from 'pg'
 import t from 'tap'
-import { bucketCount, firstSequenceOfMonth, monthOf, sequenceOfId } from '../../protocol/ids.ts'
+import { bucketCount, bucketOfUser, firstSequenceOfMonth, monthOf, sequenceOfId } from '../../protocol/ids.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { createLogger } from '../../platform/logging/logger.ts'
 import { startPostgres, type PostgresServer } from '../../tests/harness/postgres.ts'
@@ -92,6 +93,21 @@ t.test('a shard that cannot be reached does not keep the others from starting', 
   }
   t.ok(reached > 0 && reached < 20)
   await t.rejects(startStorage(t, ['postgres://postgres@127.0.0.1:1/nowhere'], { logger }), { code: 'unavailable' })
+})
+
+t.test('a shard that comes later is set up when it does', async (t) => {
+  const other = await startPostgres(t)
+  const urls = [await newDatabase(postgres), await newDatabase(other)]
+  await other.stop()
+  mock.timers.enable({ apis: ['setInterval'] })
+  t.teardown(() => mock.timers.reset())
+  const { store } = await startStorage(t, urls, { logger })
+  const onLater = Array.from({ length: 100 }, (_, n) => `user ${n}`).find((userId) => bucketOfUser(userId) >= 512) as string
+  await t.rejects(createConversation(store, onLater), { code: 'unavailable' })
+  await other.restart()
+  mock.timers.tick(60_000)
+  for (let row; row === undefined; row = await createConversation(store, onLater).catch(() => undefined)) await new Promise((resolve) => setTimeout(resolve, 20))
+  t.ok(await ownConversation(store, onLater).then((owned) => owned.exchange('hello', 'there')))
 })
 
 t.test('a month begins: its ids and partition follow, and never go back', async (t) => {

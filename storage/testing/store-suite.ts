@@ -35,6 +35,8 @@ export function storeSuite(t: Test, startProcess: (node: string) => Promise<Stor
     t.not((await store.createConversation({ ...first, userId: unique('user') })).conversationId, row.conversationId)
     t.same(await store.conversation(row.conversationId), row)
     t.equal(await store.conversation(row.conversationId + 1024 * 1_000_000), null)
+    await t.rejects(store.createConversation({ ...first, clientConversationId: null, system: 'x'.repeat(32 * 1024 + 1) }), { code: 'invalid_field' })
+    await t.rejects(store.createConversation({ ...first, clientConversationId: null, title: '\0' }), { code: 'invalid_field' })
   })
 
   t.test('a title given later does not make a repeated create a conflict', async (t) => {
