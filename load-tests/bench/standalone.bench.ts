@@ -3,7 +3,7 @@
  * same run: first-token time added, and CPU of the server's processes for each million tokens delivered. Every reply is
  * verified. Linux only: CPU time is read from /proc.
  *
- *     npm run build && node dist/load-tests/bench/standalone.bench.js [streams] [rounds]
+ *     npm run build && node dist/load-tests/bench/standalone.bench.js [streams] [rounds] [embedded | postgres]
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
@@ -11,6 +11,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { WebSocket } from 'undici'
 import { createClient, type ChatClient } from '../../client/client.ts'
+import { startPostgres } from '../../tests/harness/postgres.ts'
 import { jsonLineWith, startProcess } from '../../tests/harness/processes.ts'
 import { repositoryRoot } from '../../tests/harness/repository.ts'
 import { verifyTranscript } from '../simulated-vllm/reply.ts'
@@ -18,6 +19,7 @@ import { spread } from './measure.ts'
 
 const streams = Number(process.argv[2] ?? 100)
 const rounds = Number(process.argv[3] ?? 5)
+const database = process.argv[4] ?? 'embedded'
 const tokens = 200
 const tokensPerSecond = 50
 const firstTokenMs = 50
@@ -45,6 +47,8 @@ function memoryMiB(pid: number): number {
 const program = (...parts: string[]): string => path.join(repositoryRoot(), 'dist', ...parts)
 const dataFolder = mkdtempSync(path.join(os.tmpdir(), 'chatterbot-bench-'))
 
+const postgres = database === 'postgres' ? await startPostgres() : null
+
 const engine = await startProcess(undefined, {
   command: process.execPath,
   args: [program('load-tests', 'simulated-vllm', 'main.js'), '--tokens-per-second', String(tokensPerSecond), '--first-token-ms', String(firstTokenMs), '--max-num-seqs', '4096', '--reply-tokens', String(tokens)],
@@ -58,6 +62,7 @@ const server = await startProcess(undefined, {
     PORT: '0',
     LOG_LEVEL: 'warn',
     CHATTERBOT_DATA_DIR: dataFolder,
+    ...(postgres === null ? {} : { DATABASE_URL: await postgres.createDatabase('bench') }),
     CHATTERBOT_ENGINE_URL: engineUrl,
     CHATTERBOT_ENGINE_CONCURRENCY: '4096',
     CHATTERBOT_SOCKETS_PER_ADDRESS: '100000',
@@ -129,13 +134,13 @@ try {
   const row = (name: string, { median, min, max }: ReturnType<typeof spread>, unit: string): string => `| ${name} | ${median.toFixed(1)} ${unit} | ${min.toFixed(1)} to ${max.toFixed(1)} |`
   process.stdout.write(
     [
-      `### The standalone path, ${streams} streams at ${tokensPerSecond} tokens a second, ${rounds} rounds`,
+      `### The standalone path, ${database} database, ${streams} streams at ${tokensPerSecond} tokens a second, ${rounds} rounds`,
       '',
       '| figure | median | range |',
       '|---|---|---|',
       row('first token added over the engine asked directly, p50', added(0.5), 'ms'),
       row('the same, p99', added(0.99), 'ms'),
-      row('CPU of all server processes, a million tokens', cpu, 's'),
+      row(postgres === null ? 'CPU of all server processes, a million tokens' : 'CPU of edge and bridge, a million tokens', cpu, 's'),
       `| memory of the edge-and-bridge process | ${memoryMiB(server.pid).toFixed(0)} MiB | |`,
       '',
       '',
@@ -145,5 +150,6 @@ try {
 } finally {
   await server.stop()
   await engine.stop()
+  await postgres?.stop()
   rmSync(dataFolder, { recursive: true, force: true })
 }
