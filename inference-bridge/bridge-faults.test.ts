@@ -118,6 +118,19 @@ t.test('text whose last token is in doubt is shown while the stream goes on, onc
   }
 })
 
+t.test('while no engine can be had a turn waits, however often it was looked', async (t) => {
+  const { owner, engine, log } = await startHarness(t, {
+    timing: { engineRetry: { count: 1, baseMs: 1, maxMs: 1 }, engineWait: { count: 0, baseMs: 1, maxMs: 5 }, breaker: { failures: 1, openMs: 200, maxOpenMs: 200 } },
+  })
+  engine.faults.set([{ kind: 'http_error', requests: 1 }])
+  const question = 'patience [[tokens=20]]'
+  const turn = await owner.send({ question })
+  await owner.ended(turn)
+  t.match(turn.ended?.outcome, { type: 'finished' })
+  t.equal(turn.text, expectedText(question, 20))
+  t.equal(log.filter(({ message }) => message === 'waiting for an engine').length, 1, 'said once')
+})
+
 t.test('an engine that is lost for good fails the turn honestly, with what it has', async (t) => {
   const { owner, engine, bridge } = await startHarness(t, { timing: { ...stallTiming, engineRetry: { count: 3, baseMs: 1, maxMs: 5 } } })
   engine.faults.set([{ kind: 'stall', requests: 1, atToken: 10 }])

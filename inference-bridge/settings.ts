@@ -12,6 +12,8 @@ export interface BridgeTiming {
   readonly breaker: BreakerSettings
   /** Of a broken stream; counted anew once it brings new text. */
   readonly engineRetry: RetrySettings
+  /** How often it is looked whether an engine can be had again; its count limits nothing, the turn's deadline does. */
+  readonly engineWait: RetrySettings
   /** Begin, context and finish. */
   readonly busRequestMs: number
   /** Of begin and finish. Its count limits the pages of context only: a job stays in the queue, and a finish waits for its owner. */
@@ -30,6 +32,7 @@ export const defaultTiming: BridgeTiming = {
   probeIntervalMs: 5_000,
   breaker: { failures: 5, openMs: 1_000, maxOpenMs: 30_000 },
   engineRetry: { count: 10, baseMs: 100, maxMs: 5_000 },
+  engineWait: { count: 0, baseMs: 100, maxMs: 1_000 },
   busRequestMs: 5_000,
   busRetry: { count: 3, baseMs: 200, maxMs: 5_000 },
   fetchWaitMs: 5_000,

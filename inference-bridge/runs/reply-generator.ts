@@ -68,6 +68,7 @@ export class ReplyGenerator {
     const { replicas, timing, clock, logger, metrics } = this.#dependencies
     const { generation, grant, signal } = this.#run
     let avoid: Replica | null = null
+    let waits = 0
     for (;;) {
       if (this.#run.stopped !== null) return { type: 'stopped' }
       if (generation.end !== null) return { type: 'ended', outcome: finished(generation.end) }
@@ -75,12 +76,20 @@ export class ReplyGenerator {
       const chosen = replicas.choose(grant.model, avoid)
       if (chosen === null && !replicas.knows(grant.model)) return { type: 'ended', outcome: failed('model_not_found') }
 
-      const failure = chosen === null ? new EngineFailure('unavailable', 'no replica is available') : await this.#try(chosen)
+      if (chosen === null) {
+        // Nothing was tried, so nothing failed: the reply waits for an engine as long as its time allows.
+        waits += 1
+        if (waits === 1) logger.info({ turnId: this.#run.turnId, run: this.#run.number, ids: generation.ids.count }, 'waiting for an engine')
+        await pause(Math.min(backoffMs(waits, timing.engineWait), Math.max(0, grant.deadline_at - clock.now())), signal)
+        continue
+      }
+      waits = 0
+      const failure = await this.#try(chosen)
       if (failure === null || generation.end !== null) continue
       if (!(failure instanceof EngineFailure)) return failure
-      avoid = chosen?.replica ?? null
+      avoid = chosen.replica
       metrics.engineFailed(failure.kind)
-      logger.warn({ turnId: this.#run.turnId, run: this.#run.number, replica: avoid?.name, kind: failure.kind, reason: failure.message, ids: generation.ids.count }, 'engine failed')
+      logger.warn({ turnId: this.#run.turnId, run: this.#run.number, replica: avoid.name, kind: failure.kind, reason: failure.message, ids: generation.ids.count }, 'engine failed')
 
       generation.rewind()
       if (failure.kind === 'too_long') {
