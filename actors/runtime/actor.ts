@@ -111,7 +111,8 @@ export class ConversationActor {
       this.#waiting.set(key, resolve)
       this.#mailbox
         .run(async () => this.#apply(await makeEvent(key)), patience)
-        .then(() => resolve(undefined), reject)
+        // A step that another owner's claim cut off has no answer of its own.
+        .then(() => (this.#dropped ? reject(new ChatError('moved')) : resolve(undefined)), reject)
         .finally(() => this.#waiting.delete(key))
     })
   }

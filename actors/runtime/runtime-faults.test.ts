@@ -167,6 +167,35 @@ t.test('an owner that was taken for dead cannot write, and its clients are told 
   t.same(messages.map(({ message_id }) => message_id), [accepted.message_id])
 })
 
+t.test('a stale owner that asks drops what is not its own, and keeps the rest', async (t) => {
+  const world = await newWorld(t, postgres)
+  const first = await world.edge('edge-1')
+  const [taken, kept] = [await create(first), await create(first)]
+  const moved: number[] = []
+  for (const id of [taken, kept]) await open(first, 'ann', id, new Device(), undefined, () => moved.push(id))
+  await first.runtime.checkOwnership()
+  t.same(moved, [])
+  const second = await world.edge('edge-1')
+  await open(second, 'ann', taken, new Device())
+  await first.runtime.checkOwnership()
+  t.same(moved, [taken])
+  t.equal(first.runtime.counts().actors, 1)
+})
+
+t.test('when the bus comes back, ownership is checked', async (t) => {
+  const world = await newWorld(t, postgres)
+  const first = await world.edge('edge-1')
+  const id = await create(first)
+  const told = new Promise<void>((resolve) => void open(first, 'ann', id, new Device(), undefined, resolve))
+  while (first.runtime.counts().actors === 0) await new Promise(setImmediate)
+  const second = await world.edge('edge-1')
+  await open(second, 'ann', id, new Device())
+  world.bus.disconnect()
+  world.bus.reconnect()
+  await told
+  t.equal(first.runtime.counts().actors, 0)
+})
+
 t.test('with the bus away a message is accepted, and answered when it is back', async (t) => {
   const { bus, edge: startOne, bridge: startBridge } = await newWorld(t, postgres)
   const edge = await startOne()

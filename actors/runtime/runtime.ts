@@ -17,6 +17,7 @@ import type { ActorHost, ConversationActor } from './actor.ts'
 import { BusEndpoint } from './bus-endpoint.ts'
 import { Conversations } from './conversations.ts'
 import { ActorDirectory } from './directory.ts'
+import { OwnershipCheck } from './ownership-check.ts'
 import { JobPublisher, type QueuePosition } from './publisher.ts'
 import { StrayRuns } from './stray-runs.ts'
 import { Sweeper } from './sweeper.ts'
@@ -36,6 +37,8 @@ export interface ConversationRuntimeOptions {
 
 export interface ConversationRuntime extends Service {
   readonly service: ConversationService
+  /** Drops the conversations that another process owns by now: for when this one may have been taken for dead. */
+  checkOwnership(): Promise<void>
   /** For metrics. */
   counts(): { readonly actors: number; readonly turns: number }
 }
@@ -57,6 +60,7 @@ class Runtime implements ConversationRuntime, ActorHost {
   readonly #publisher: JobPublisher
   readonly #sweeper: Sweeper
   readonly #endpoint: BusEndpoint
+  readonly #ownership: OwnershipCheck
   readonly #actorOfTurn = new Map<string, ConversationActor>()
   /** What a queued turn's clients were told last. */
   readonly #positions = new Map<string, number>()
@@ -105,6 +109,7 @@ class Runtime implements ConversationRuntime, ActorHost {
         fault: (error, turnId) => logger.debug({ err: error, turn: turnId }, 'a stray run was not looked up'),
       }),
     })
+    this.#ownership = new OwnershipCheck({ store, channel, logger, monotonic: () => clock.monotonic(), actors: () => this.#directory.active() })
     this.service = new Conversations({ store, directory: this.#directory, now: this.now, turnDeadlineMs: options.turnDeadlineMs, actorOfTurn, load: () => this.#publisher.load })
   }
 
@@ -115,6 +120,7 @@ class Runtime implements ConversationRuntime, ActorHost {
     this.#endpoint.start()
     this.#publisher.start()
     this.#sweeper.start()
+    this.#ownership.start()
     return Promise.resolve()
   }
 
@@ -128,8 +134,13 @@ class Runtime implements ConversationRuntime, ActorHost {
     this.#publisher.stop()
     this.#stopping.abort()
     await this.#sweeper.stop()
+    await this.#ownership.stop()
     await this.#directory.close()
     this.feeds.close()
+  }
+
+  checkOwnership(): Promise<void> {
+    return this.#ownership.check()
   }
 
   counts(): { readonly actors: number; readonly turns: number } {
