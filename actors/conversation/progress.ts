@@ -14,7 +14,8 @@ export function delta(state: ConversationState, event: Delta): Transition {
     return { state, effects: [{ type: 'abort', bridge: event.bridge, turnId: event.turnId, run: event.run }] }
   }
   // A new owner that attaches gets all of it by the answer to that.
-  if (turn.cut || turn.state === 'resuming') return stay(state)
+  if (turn.cut) return stay(state)
+  if (turn.state === 'resuming') return stay(heard(state, turn, event.now))
   if (event.offset > turn.text.length || event.idOffset > turn.ids.count) {
     if (turn.replayFrom !== null) return stay(heard(state, turn, event.now))
     return { state: heard(state, { ...turn, replayFrom: turn.text.length }, event.now), effects: attachEffect(turn) }

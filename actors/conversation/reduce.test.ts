@@ -100,7 +100,7 @@ const table: Table = {
   accepting: { ...nothing, ...early, delta: stray, gap: stray, stray, committed: 'answer:accepted message.added turn.queued publish', stale: 'answer:moved drop', conflict: 'answer:idempotency_conflict', unwritten: 'answer:unavailable' },
   beginning: { ...nothing, ...early, delta: stray, gap: stray, stray, committed: 'turn.started answer:granted', stale: 'answer:busy drop', conflict: 'answer:busy', unwritten: 'answer:busy' },
   ending: { ...nothing, ...early, delta: '', gap: '', stray, committed: 'turn.finished abort answer:stopped', stale: 'answer:moved drop', conflict: 'answer:idempotency_conflict', unwritten: 'answer:unavailable' },
-  aborting: { ...nothing, ...early, delta: '', gap: '', stray, attached: 'show:"Hello there"', aborted: 'show:"Hello the" write:end(stopped,a1,"Hello the")', abortSilence: 'write:end(stopped,a2,"")' },
+  aborting: { ...nothing, ...early, delta: '', gap: '', stray, aborted: 'show:"Hello the" write:end(stopped,a1,"Hello the")', abortSilence: 'write:end(stopped,a2,"")' },
 }
 
 t.test('every event in every phase has the effects that the table names', async (t) => {
@@ -186,4 +186,29 @@ t.test('a reply that Postgres refuses fails under an attempt that shows nothing'
 t.test('text without token ids is begun anew', async (t) => {
   const bare: ConversationState = { ...base, turns: [turn(1, { ...running, ids: emptyIds, heardAt: 0 })] }
   t.equal(reduce(bare, events.begin).effects.map(brief).join(), 'write:begin(r2,a2)')
+})
+
+t.test('an answer to attach that comes before the last word shows nothing twice', async (t) => {
+  for (const event of [events.edit, events.expire]) {
+    const asked = reduce(phases.resuming, event)
+    const attached = reduce(asked.state, events.attached)
+    const { state, effects } = reduce(attached.state, { ...events.aborted, text: 'Hello there' })
+    const shown = [...attached.effects, ...effects].flatMap((effect) => (effect.type === 'show' ? [effect.text] : []))
+    t.same(shown, ['Hello there'])
+    t.match(state.turns[0], { text: 'Hello there', cut: true })
+  }
+})
+
+t.test('an edit that was not written leaves no replay that nobody will answer', async (t) => {
+  const gapped = reduce(phases.running, events.gap)
+  const edited = reduce(gapped.state, events.edit)
+  const ignored = reduce(edited.state, { ...events.attached, offset: 5, idOffset: 1 })
+  const { state } = reduce(ignored.state, events.unwritten)
+  t.same(reduce(state, events.gap).effects.map(brief), ['attach@5'])
+})
+
+t.test('a run that is heard of is not granted anew while its text is not known', async (t) => {
+  const heard = reduce(phases.resuming, events.delta)
+  t.same(heard.effects, [])
+  t.same(reduce(heard.state, events.begin).effects.map(brief), ['answer:busy'])
 })

@@ -120,10 +120,10 @@ function duplicateReply(turn: TurnRow) {
   }
 }
 
-/** Nothing was written: text is taken again of a turn that an edit would have stopped. */
+/** Nothing was written: text is taken again of a turn that an edit would have stopped, and what came meanwhile is asked for. */
 function restoreCut(state: ConversationState, step: Step): ConversationState {
   if (step.type !== 'accepting' || step.ended === null) return state
-  return replaceTurn(state, step.ended.turn.turnId, (turn) => ({ ...turn, cut: false }))
+  return replaceTurn(state, step.ended.turn.turnId, (turn) => ({ ...turn, cut: false, replayFrom: null }))
 }
 
 function refusal(step: Exclude<Step, { type: 'aborting' }>, code: 'idempotency_conflict' | 'internal' | 'moved' | 'unavailable'): Effect[] {

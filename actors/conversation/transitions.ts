@@ -36,7 +36,8 @@ export function head(state: ConversationState): Turn | undefined {
 export function abortFirst(state: ConversationState, turn: Turn, event: DurableEvent): Transition | undefined {
   if (turn.state !== 'resuming' || turn.bridge === null) return undefined
   return {
-    state: { ...state, step: { type: 'aborting', turnId: turn.turnId, event } },
+    // Cut: an answer to `attach` that comes first would show what the last word shows once more.
+    state: { ...replaceTurn(state, turn.turnId, (each) => ({ ...each, cut: true })), step: { type: 'aborting', turnId: turn.turnId, event } },
     effects: [{ type: 'askAbort', bridge: turn.bridge, turnId: turn.turnId, run: turn.run }],
   }
 }

@@ -54,7 +54,8 @@ export class ConversationActor {
     this.conversationId = conversation.conversationId
     this.feed = new Feed(conversation.conversationId, host.feeds)
     this.idleSince = host.now()
-    const turns = unfinished.map(turnFromRow).sort((a, b) => Number(a.state === 'waiting') - Number(b.state === 'waiting') || a.replyMessageId - b.replyMessageId)
+    // A run is taken to live until its bridge was asked: else its job could be granted anew before the answer.
+    const turns = unfinished.map(turnFromRow).map((turn) => (turn.state === 'resuming' ? { ...turn, heardAt: host.now() } : turn)).sort((a, b) => Number(a.state === 'waiting') - Number(b.state === 'waiting') || a.replyMessageId - b.replyMessageId)
     this.#state = {
       conversationId: conversation.conversationId,
       userId: conversation.userId,
@@ -99,12 +100,21 @@ export class ConversationActor {
     return () => this.#movedListeners.delete(listener)
   }
 
-  /** Runs alone, between durable events: what it reads of the store and of the state belongs together. */
-  exclusively<T>(task: () => Promise<T>, patience?: number): Promise<T> {
-    return this.#mailbox.run(task, patience)
+  /** Whether a durable event would be refused at once. */
+  get isFull(): boolean {
+    return this.#mailbox.full
   }
 
-  /** Resolves with the event's answer as soon as there is one; with undefined where it has none. */
+  /** Runs alone, between durable events: what `read` finds in the store and `take` in the state belongs together. Rejects with `moved` where the actor was dropped meanwhile. */
+  exclusively<T, U>(read: () => Promise<T>, take: (found: T) => U, patience?: number): Promise<U> {
+    return this.#mailbox.run(async () => {
+      const found = await read()
+      if (this.#dropped) throw new ChatError('moved')
+      return take(found)
+    }, patience)
+  }
+
+  /** Resolves with the event's answer as soon as there is one; with undefined where it has none. Rejects with `moved` where the actor was dropped before. */
   perform(makeEvent: (key: number) => DurableEvent | Promise<DurableEvent>, patience?: number): Promise<Answer | undefined> {
     const key = this.#nextKey++
     return new Promise((resolve, reject) => {
@@ -143,6 +153,8 @@ export class ConversationActor {
   }
 
   async #apply(event: ConversationEvent): Promise<void> {
+    // Another actor may hold the conversation's turns by now.
+    if (this.#dropped) return
     const before = this.#state.turns
     const { state, effects } = reduce(this.#state, event)
     this.#state = state
@@ -228,7 +240,7 @@ export class ConversationActor {
         void this.#host.control(effect.bridge, { type: 'abort', turnId: effect.turnId, run: effect.run }, abortAnswerMs)
         break
       case 'attach':
-        void this.#attach(effect)
+        void this.#attach(effect).catch(() => undefined)
         break
       case 'write':
       case 'askAbort':
@@ -239,8 +251,18 @@ export class ConversationActor {
 
   async #attach(effect: Extract<Effect, { type: 'attach' }>): Promise<void> {
     const { turnId, run, offset, idOffset } = effect
-    const reply = await this.#host.control(effect.bridge, { type: 'attach', turnId, run, offset, idOffset }, abortAnswerMs)
-    this.now({ type: 'attached', now: this.#host.now(), turnId, run, offset, idOffset, answer: reply?.type === 'attached' ? { text: reply.text, ids: reply.token_ids } : null })
+    for (let attempt = 1; ; attempt += 1) {
+      const reply = await this.#host.control(effect.bridge, { type: 'attach', turnId, run, offset, idOffset }, abortAnswerMs)
+      this.now({ type: 'attached', now: this.#host.now(), turnId, run, offset, idOffset, answer: reply?.type === 'attached' ? { text: reply.text, ids: reply.token_ids } : null })
+      // A bridge that cannot be reached may still generate, and sends to the owner before: nothing else would tell of it.
+      if (reply !== null || !this.#resumes(turnId, run)) return
+      await this.#host.pause(attempt)
+      if (!this.#resumes(turnId, run)) return
+    }
+  }
+
+  #resumes(turnId: string, run: number): boolean {
+    return !this.#dropped && this.#state.turns.some((turn) => turn.turnId === turnId && turn.run === run && turn.state === 'resuming')
   }
 
   #answer(key: number, answer: Answer): void {

@@ -60,8 +60,7 @@ export class Conversations implements ConversationService {
 
   open(userId: string, command: CommandOf<'conversation.open'>, connection: ClientConnection, onMoved: () => void): Promise<{ readonly opened: ReplyOf<'conversation.open'>; readonly subscription: Subscription }> {
     return this.#withActor(userId, command.conversation_id, (actor) =>
-      actor.exclusively(async () => {
-        const snapshot = await openedSnapshot(this.#options.store, () => actor.state, command.cursor)
+      actor.exclusively(() => openedSnapshot(this.#options.store, () => actor.state, command.cursor), (snapshot) => {
         const running = snapshot.turns.find((turn) => turn.state === 'running' || turn.state === 'resuming')
         const position = running === undefined ? null : { turnId: running.turn_id, attempt: running.attempt, offset: running.end }
         const inner = actor.feed.subscribe(connection, position)
@@ -105,7 +104,8 @@ export class Conversations implements ConversationService {
     if (conversationId === undefined || (row !== null && row.userId !== userId)) throw new ChatError('turn_not_found')
     if (row !== null && (row.state === 'finished' || row.state === 'failed')) return stopped
     return this.#withActor(userId, conversationId, async (actor) => {
-      actor.now({ type: 'cut', turnId: turn_id })
+      // A stop that is refused must not leave the turn without its text.
+      if (!actor.isFull) actor.now({ type: 'cut', turnId: turn_id })
       const answer = await actor.perform((key) => ({ type: 'stop', key, now: this.#options.now(), turnId: turn_id }))
       // It ended while the stop was on its way.
       if (answer?.type === 'ask_store' || answer?.type === 'stopped') return stopped

@@ -24,13 +24,18 @@ export class Mailbox {
     return this.#draining === null
   }
 
+  /** Refuses what comes now. */
+  get full(): boolean {
+    return this.#waiting.length >= this.#capacity
+  }
+
   /**
    * Resolves with the task's result. Rejects with ChatError `overloaded` where the mailbox is full, `unavailable` after
    * `patienceMs` of waiting, and with what `close` was given.
    */
   run<T>(task: () => Promise<T>, patienceMs?: number): Promise<T> {
     if (this.#closed !== null) return Promise.reject(this.#closed)
-    if (this.#waiting.length >= this.#capacity) return Promise.reject(new ChatError('overloaded', 'Too many commands wait for this conversation.'))
+    if (this.full) return Promise.reject(new ChatError('overloaded', 'Too many commands wait for this conversation.'))
     return new Promise<T>((resolve, reject) => {
       const entry: Entry = {
         run: () => task().then(resolve, reject),

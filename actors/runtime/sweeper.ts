@@ -10,6 +10,8 @@ const everyMs = 5_000
 const minimumAgeMs = 5_000
 /** Of one sweep. More than this are left lying only where everything is: the next sweep goes on when the oldest have ended. */
 const batch = 10_000
+/** Ends under way at once; the next sweep finds the others again. */
+const mostEnds = 1_000
 
 export interface SweeperOptions {
   readonly store: ConversationStore
@@ -23,6 +25,8 @@ export class Sweeper {
   readonly #options: SweeperOptions
   #timer: NodeJS.Timeout | null = null
   #sweeping: Promise<void> | null = null
+  /** By turn. One may wait for a conversation that another process owns, or for a shard that is away: no other waits for it. */
+  readonly #ending = new Map<string, Promise<void>>()
   #stopped = false
 
   constructor(options: SweeperOptions) {
@@ -41,6 +45,7 @@ export class Sweeper {
     if (this.#timer !== null) clearInterval(this.#timer)
     this.#timer = null
     await this.#sweeping
+    await Promise.all(this.#ending.values())
   }
 
   sweep(ageMs: number): Promise<void> {
@@ -51,16 +56,26 @@ export class Sweeper {
   }
 
   async #sweep(ageMs: number): Promise<void> {
-    const { store, logger, now, republish, expire } = this.#options
+    const { store, logger, now, republish } = this.#options
     try {
       const turns = await store.sweep({ olderThan: now() - ageMs, limit: batch })
       for (const turn of turns) {
         if (this.#stopped) return
-        if (turn.deadlineAt <= now()) await expire(turn)
-        else republish(turn)
+        if (turn.deadlineAt > now()) republish(turn)
+        else if (this.#ending.size < mostEnds && !this.#ending.has(turn.turnId)) this.#ending.set(turn.turnId, this.#end(turn))
       }
     } catch (error) {
       logger.warn({ err: error }, 'sweep failed')
+    }
+  }
+
+  async #end(turn: TurnRow): Promise<void> {
+    try {
+      await this.#options.expire(turn)
+    } catch (error) {
+      this.#options.logger.warn({ err: error, turn: turn.turnId }, 'a turn whose time is up was not ended')
+    } finally {
+      this.#ending.delete(turn.turnId)
     }
   }
 }
