@@ -286,6 +286,20 @@ t.test('turns wait in the order in which they run', async (t) => {
   t.match(next.turns, [{ turnId: 'second', state: 'queued', position: 3, etaMs: 900 }])
 })
 
+t.test('an edit goes before what waits, and the cursor still covers what waits', async (t) => {
+  const waiting = { conversation_id: conversationId, turn_id: 'waiting', user_message_id: 2050, message_id: 2051 }
+  const edit = { conversation_id: conversationId, turn_id: 'edit', user_message_id: 2052, message_id: 2053 }
+  const interrupted = run(running, { type: 'turn.queued', ...waiting, position: null, eta_ms: null }, finished({ reason: 'stopped' }))
+  const live = run(interrupted, { type: 'turn.queued', ...edit, position: null, eta_ms: null })
+  t.match(live.turns, [{ turnId: 'edit', state: 'queued' }, { turnId: 'waiting', state: 'waiting' }])
+  t.equal(cursorOf(live)?.turn_id, 'waiting')
+
+  const snapshot = (turn: typeof waiting, state: 'running' | 'waiting') => ({ turn_id: turn.turn_id, user_message_id: turn.user_message_id, message_id: turn.message_id, attempt: 1, offset: 0, end: 0, text: '', state })
+  const reopened = reduce(live, { ...open({ messages: [], turns: [] }, undefined, null), turns: [snapshot(edit, 'running'), snapshot(waiting, 'waiting')] }, { now, hadCursor: true })
+  t.match(reopened.turns, [{ turnId: 'edit' }, { turnId: 'waiting' }])
+  t.equal(cursorOf(reopened)?.turn_id, 'waiting', 'or its reply would be lost, were it stopped while the client is away')
+})
+
 t.test('older pages join at the top, and memory is bounded', async (t) => {
   const page = (from: number, count: number): Message[] => Array.from({ length: count }, (_, i) => ({ ...user, message_id: from + i, client_message_id: `k${from + i}` }))
   let state = reduce(emptyConversation(conversationId), { ...open({ messages: page(100_000, 200), turns: [] }, undefined, null), has_more: true }, { now })

@@ -114,7 +114,8 @@ function added(state: ConversationState, { message }: MessageAdded): Conversatio
 
 function queued(state: ConversationState, message: TurnQueued): ConversationState {
   const turn = findTurn(state, message.turn_id) ?? unstarted(message.turn_id, message.user_message_id, message.message_id)
-  const isBehind = state.turns.some((other) => other.replyMessageId < turn.replyMessageId)
+  // An edit goes before those that wait already, so its place says nothing.
+  const isBehind = state.turns.some((other) => other.turnId !== turn.turnId && other.state !== 'waiting')
   return withTurn(state, { ...turn, state: message.position === null && isBehind ? 'waiting' : 'queued', position: message.position, etaMs: message.eta_ms })
 }
 
@@ -174,9 +175,13 @@ function unstarted(turnId: string, userMessageId: number, replyMessageId: number
 /** Sets or adds a turn, unless its reply is there: then this is old news. */
 function withTurn(state: ConversationState, turn: LiveTurn): ConversationState {
   const index = state.turns.findIndex(({ turnId }) => turnId === turn.turnId)
-  if (index >= 0) return { ...state, turns: state.turns.with(index, turn) }
+  if (index >= 0) return { ...state, turns: state.turns.with(index, turn).sort(inOrderOfRunning) }
   if (findMessage(state.messages, turn.replyMessageId) !== undefined) return state
-  return { ...state, turns: [...state.turns, turn].sort((a, b) => a.replyMessageId - b.replyMessageId) }
+  return { ...state, turns: [...state.turns, turn].sort(inOrderOfRunning) }
+}
+
+function inOrderOfRunning(a: LiveTurn, b: LiveTurn): number {
+  return Number(a.state === 'waiting') - Number(b.state === 'waiting') || a.replyMessageId - b.replyMessageId
 }
 
 function withinBound(state: ConversationState): ConversationState {

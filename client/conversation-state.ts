@@ -94,7 +94,8 @@ export function emptyConversation(conversationId: number): ConversationState {
 
 /** What to send with `conversation.open`; undefined where nothing is held. */
 export function cursorOf(state: ConversationState): Cursor | undefined {
-  const turn = state.turns[0]
+  // Not the first, which may be an edit that went before those that wait: the reply of each turn held is beyond the oldest one's message.
+  const turn = state.turns.reduce<LiveTurn | undefined>((oldest, other) => (oldest === undefined || other.replyMessageId < oldest.replyMessageId ? other : oldest), undefined)
   if (state.newestSeen === null && turn === undefined) return undefined
   return {
     ...(state.newestSeen === null ? {} : { message_id: state.newestSeen }),

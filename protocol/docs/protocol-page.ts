@@ -112,7 +112,7 @@ const conceptsAndPromises = `## Concepts
 
 **Attempt.** Rises only when a reply had to begin anew and may read differently. It begins at 1, and for most turns it stays there, as a reply whose model or server died goes on where it was. When you see a higher attempt, drop what you showed of the turn. Ignore events of a lower one.
 
-**Cursor.** What a client holds of a conversation, sent with \`conversation.open\`: \`message_id\` of the newest message, and the position in its oldest unfinished turn. The server answers with what lies beyond.
+**Cursor.** What a client holds of a conversation, sent with \`conversation.open\`: \`message_id\` of the newest message, and the position in its oldest unfinished turn, that of the lowest reply id, whichever runs first. The server answers with what lies beyond.
 
 **Idempotency key.** \`client_message_id\` is chosen by the client, one for each thing the user says. Sent again, after a timeout or on another connection, the same command starts nothing and gets the first answer with \`duplicate: true\`. With other content it is refused with \`idempotency_conflict\`.
 

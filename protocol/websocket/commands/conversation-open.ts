@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { Attempt, ConversationId, EchoedRef, Message, MessageId, ModelName, Offset, Ref, Title, TurnId, TurnState } from '../fields.ts'
 
-/** How far a client has got: the newest message it holds, and its oldest unfinished turn with what it shows of it. */
+/** How far a client has got: the newest message it holds, and its oldest unfinished turn (that of the lowest `message_id`) with what it shows of it. */
 export const Cursor = Type.Object({
   message_id: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'The newest message held' })),
   turn_id: Type.Optional(TurnId),
@@ -42,6 +42,6 @@ export const ConversationOpened = Type.Object({
   active_leaf: Type.Union([MessageId, Type.Null()], { description: 'The newest message; its reply may be under way' }),
   has_more: Type.Boolean({ description: 'Older messages than these exist that the cursor does not cover' }),
   reset: Type.Boolean({ description: 'The cursor was unknown or too old: drop your copy' }),
-  turns: Type.Array(TurnSnapshot, { description: 'Unfinished turns, in the order in which they were accepted' }),
+  turns: Type.Array(TurnSnapshot, { description: 'Unfinished turns, in the order in which they run: an edit or a regenerate goes before those that wait' }),
 })
 export type ConversationOpened = Static<typeof ConversationOpened>
