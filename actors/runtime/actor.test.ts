@@ -1,30 +1,39 @@
 import t from 'tap'
 import { ChatError } from '../../protocol/errors.ts'
+import { decodeBeginReply, encodeBus } from '../../protocol/bus/codec.ts'
 import type { ControlReply } from '../../protocol/bus/control.ts'
+import { beginSubject, busVersion } from '../../protocol/bus/subjects.ts'
+import type { Channel, ChannelMessage } from '../../platform/bus/channel.ts'
+import { createLogger } from '../../platform/logging/logger.ts'
 import type { ConversationRow, ConversationStore, TurnRow, WriteResult } from '../../storage/conversation-store.ts'
+import { Device } from '../testing/edges.ts'
 import { ConversationActor, type ActorHost } from './actor.ts'
+import { BusEndpoint } from './bus-endpoint.ts'
+import { Conversations } from './conversations.ts'
+import type { ActorDirectory } from './directory.ts'
 
 const now = 1_000_000
+const turnId = '01890a5d-ac96-7000-8000-000000000001'
 const conversation = { conversationId: 1, userId: 'ann', title: 'T', model: null, system: null, lastMessageId: 11, createdAt: 0, updatedAt: 0 } as ConversationRow
 const running: TurnRow = {
-  turnId: 'turn-1', conversationId: 1, userId: 'ann', clientMessageId: 'c1', userMessageId: 10, parentId: null, replyMessageId: 11,
+  turnId, conversationId: 1, userId: 'ann', clientMessageId: 'c1', userMessageId: 10, parentId: null, replyMessageId: 11,
   state: 'running', attempt: 1, run: 1, bridge: 'b1', barrenGrants: 0, lane: 'standard', model: null, params: {}, acceptedAt: now - 100, startedAt: now - 50, deadlineAt: now + 60_000,
 }
 const token = { epoch: 1, node: 'edge-1', bootId: 'boot' } as unknown as ConstructorParameters<typeof ConversationActor>[1]
 
-function newActor(unfinished: readonly TurnRow[], over: { write?: () => Promise<WriteResult>; control?: () => Promise<ControlReply | null> } = {}) {
+function newActor(unfinished: readonly TurnRow[], over: { write?: () => Promise<WriteResult>; control?: () => Promise<ControlReply | null>; claim?: () => Promise<never>; pause?: () => Promise<void> } = {}) {
   const turns = new Map<string, ConversationActor>()
   const host: ActorHost = {
-    store: { write: over.write ?? (() => Promise.resolve({ status: 'committed' })) } as unknown as ConversationStore,
+    store: { write: over.write ?? (() => Promise.resolve({ status: 'committed' })), claim: over.claim } as unknown as ConversationStore,
     now: () => now,
     feeds: { markDirty: () => undefined },
     publish: () => undefined,
     control: over.control ?? (() => Promise.resolve(null)),
-    turnAdded: (turnId, actor) => turns.set(turnId, actor),
-    turnRemoved: (turnId) => turns.delete(turnId),
+    turnAdded: (id, actor) => turns.set(id, actor),
+    turnRemoved: (id) => turns.delete(id),
     dropped: () => undefined,
     fault: (_message, error) => t.fail(String(error)),
-    pause: () => Promise.resolve(),
+    pause: over.pause ?? (() => Promise.resolve()),
   }
   return { actor: new ConversationActor(host, token, conversation, unfinished), turns }
 }
@@ -61,14 +70,14 @@ t.test('a commit that comes back after the conversation was lost changes nothing
     },
   })
   actor.activate()
-  const stopping = actor.perform((key) => ({ type: 'stop', key, now, turnId: 'turn-1' }))
+  const stopping = actor.perform((key) => ({ type: 'stop', key, now, turnId }))
   await begins
   actor.drop()
   const next = newActor([]).actor
-  turns.set('turn-1', next)
+  turns.set(turnId, next)
   written({ status: 'committed' })
   t.equal(await code(stopping), 'moved')
-  t.equal(turns.get('turn-1'), next)
+  t.equal(turns.get(turnId), next)
 })
 
 t.test('a run whose bridge does not answer at first is asked for again', async (t) => {
@@ -87,7 +96,7 @@ t.test('a run whose bridge does not answer at first is asked for again', async (
     },
   })
   actor.activate()
-  t.ok(actor.hears('turn-1'), 'taken to live until it was asked')
+  t.ok(actor.hears(turnId), 'taken to live until it was asked')
   await answered
   t.equal(asked, 3)
   t.match(actor.state.turns, [{ state: 'running', text: 'Hello' }])
@@ -104,5 +113,78 @@ t.test('a run that its bridge does not know is not asked for again', async (t) =
   actor.activate()
   await new Promise((resolve) => setImmediate(resolve))
   t.equal(asked, 1)
-  t.notOk(actor.hears('turn-1'))
+  t.notOk(actor.hears(turnId))
+})
+
+t.test('an actor that was dropped claims no more, however its write ended', async (t) => {
+  let claims = 0
+  const { actor } = newActor([running], {
+    write: () => Promise.reject(new ChatError('unavailable')),
+    claim: () => {
+      claims += 1
+      return Promise.reject(new ChatError('unavailable'))
+    },
+    // It is lost while it waits to settle the write.
+    pause: async () => actor.drop(),
+  })
+  t.equal(await code(actor.perform((key) => ({ type: 'stop', key, now, turnId }))), 'moved')
+  t.equal(claims, 0)
+})
+
+t.test('nothing follows the news that a conversation was lost', async (t) => {
+  const { actor } = newActor([])
+  const store = { messagesBefore: () => Promise.resolve({ messages: [], hasMore: false }) } as unknown as ConversationStore
+  const directory = { peek: () => actor, get: () => Promise.resolve(actor) } as unknown as ActorDirectory
+  const conversations = new Conversations({ store, directory, now: () => now, turnDeadlineMs: 60_000, actorOfTurn: () => undefined, load: () => ({ queueDepth: 0, etaMs: 0 }) })
+  const device = new Device()
+  let moved = 0
+  const { subscription } = await conversations.open('ann', { type: 'conversation.open', conversation_id: 1 }, device, () => {
+    moved += 1
+  })
+  subscription.start()
+  actor.feed.emit({ type: 'conversation.updated', conversation_id: 1, title: 'late', updated_at: new Date(now).toISOString() })
+  actor.drop()
+  actor.feed.flush()
+  t.equal(moved, 1)
+  t.same(device.events, [])
+})
+
+t.test('a turn is not granted before its context can be told', async (t) => {
+  let writes = 0
+  const { actor } = newActor([{ ...running, state: 'queued', run: 0, bridge: null }], {
+    write: () => {
+      writes += 1
+      return Promise.resolve({ status: 'committed' })
+    },
+  })
+  const receivers = new Map<string, (message: ChannelMessage) => void>()
+  const channel = {
+    subscribe: (subject: string, receive: (message: ChannelMessage) => void) => {
+      receivers.set(subject, receive)
+      return { unsubscribe: () => receivers.delete(subject) }
+    },
+  } as unknown as Channel
+  let away = true
+  const path = () => (away ? Promise.reject(new ChatError('unavailable')) : Promise.resolve({ messages: [{ message_id: 10, role: 'user', content: 'hi' }], more: null }))
+  const endpoint = new BusEndpoint({
+    channel,
+    node: 'edge-1',
+    directory: { get: () => Promise.resolve(actor) } as unknown as ActorDirectory,
+    store: { path } as unknown as ConversationStore,
+    logger: createLogger({ level: 'silent', name: 'test' }),
+    now: () => now,
+    actorOfTurn: () => actor,
+    strays: null as never,
+  })
+  endpoint.start()
+  const ask = () =>
+    new Promise<ReturnType<typeof decodeBeginReply>>((resolve) => {
+      const payload = encodeBus({ v: busVersion, turn_id: turnId, conversation_id: 1, bridge: 'b1', default_model: 'm' })
+      receivers.get(beginSubject)?.({ subject: beginSubject, payload, respond: (bytes) => resolve(decodeBeginReply(bytes)) })
+    })
+  t.match(await ask(), { type: 'busy' })
+  t.equal(writes, 0)
+  away = false
+  t.match(await ask(), { type: 'granted', run: 1, messages: [{ message_id: 10, content: 'hi' }] })
+  endpoint.stop()
 })

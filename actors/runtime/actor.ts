@@ -199,6 +199,8 @@ export class ConversationActor {
     if (step?.type === 'accepting') this.#answer(step.event.key, { type: 'error', code: 'unavailable' })
     for (let attempt = 1; ; attempt += 1) {
       await this.#host.pause(attempt)
+      // A claim now would fence out the conversation's next actor, which may be this process's own.
+      if (this.#dropped) return { type: 'written', now: this.#host.now(), result: { status: 'stale' } }
       const claimed = await this.#host.store.claim(this.conversationId).catch(() => null)
       if (claimed === null) continue
       const same = claimed.status === 'claimed' && this.#agreesWith(claimed.unfinished)

@@ -69,10 +69,16 @@ export class BusEndpoint {
     const busy: BeginReply = { v: busVersion, type: 'busy', retry_ms: retryMs }
     let actor: ConversationActor
     let answer: Answer | undefined
+    let path = null as Awaited<ReturnType<ConversationStore['path']>> | null
     try {
       actor = await directory.get(request.conversation_id)
       answer = await actor.perform(
-        (key) => ({ type: 'begin', key, now: now(), turnId: request.turn_id, bridge: request.bridge, defaultModel: request.default_model, fresh: request.fresh ?? false }),
+        async (key) => {
+          const turn = actor.state.turns.find(({ turnId }) => turnId === request.turn_id)
+          // Read before the grant: one whose context cannot be told would count against the turn.
+          if (turn !== undefined && turn.state !== 'waiting') path = await store.path(request.conversation_id, { leaf: turn.userMessageId, ...contextPage })
+          return { type: 'begin', key, now: now(), turnId: request.turn_id, bridge: request.bridge, defaultModel: request.default_model, fresh: request.fresh ?? false }
+        },
         patienceMs,
       )
     } catch (error) {
@@ -86,7 +92,8 @@ export class BusEndpoint {
         return { v: busVersion, type: 'busy', retry_ms: answer.retryMs }
       case 'granted': {
         const { turn } = answer
-        const path = await store.path(request.conversation_id, { leaf: turn.userMessageId, ...contextPage })
+        if (path === null) return busy
+        const { messages, more } = path
         return {
           v: busVersion,
           type: 'granted',
@@ -97,8 +104,8 @@ export class BusEndpoint {
           model: turn.model ?? request.default_model,
           params: turn.params,
           system: actor.state.system,
-          messages: path.messages.map(contextMessage),
-          more: path.more,
+          messages: messages.map(contextMessage),
+          more,
           deadline_at: turn.deadlineAt,
           resume: answer.resume ? { text: turn.text, token_ids: joinIds(turn.ids), model: turn.model ?? request.default_model } : null,
         }

@@ -64,7 +64,11 @@ export class Conversations implements ConversationService {
         const running = snapshot.turns.find((turn) => turn.state === 'running' || turn.state === 'resuming')
         const position = running === undefined ? null : { turnId: running.turn_id, attempt: running.attempt, offset: running.end }
         const inner = actor.feed.subscribe(connection, position)
-        const forget = actor.onMoved(onMoved)
+        const forget = actor.onMoved(() => {
+          // Nothing of what was lost may follow the news that it was.
+          inner.close()
+          onMoved()
+        })
         const subscription: Subscription = {
           conversationId: actor.conversationId,
           start: () => inner.start(),
