@@ -169,6 +169,8 @@ export interface ConversationStore {
   message(conversationId: number, messageId: number): Promise<Message | null>
   /** From `leaf` up the chain of parents, given oldest first; `more` is the parent of the oldest where the page was full. */
   path(conversationId: number, page: { readonly leaf: number; readonly limit: number; readonly maxBytes: number }): Promise<{ readonly messages: readonly Message[]; readonly more: number | null }>
+  /** The turn that a clientMessageId was accepted for, ended or not, and the hash of its command. */
+  acceptedTurn(conversationId: number, clientMessageId: string): Promise<{ readonly turn: TurnRow; readonly commandHash: Uint8Array } | null>
   /** Ended ones as well. */
   turn(turnId: string): Promise<TurnRow | null>
   /** For the sweeper of each shard: queued and running turns accepted before `olderThan`, oldest first, one process at a time. */

@@ -106,7 +106,7 @@ function unwritten(state: ConversationState): Transition {
   return { state: restoreCut({ ...state, step: null }, step), effects: refusal(step, 'unavailable') }
 }
 
-function duplicateReply(turn: TurnRow) {
+export function duplicateReply(turn: TurnRow) {
   return {
     type: 'message.accepted' as const,
     client_message_id: turn.clientMessageId,

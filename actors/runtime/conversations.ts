@@ -7,6 +7,7 @@ import type { CommandOf, ReplyOf } from '../../protocol/websocket/messages.ts'
 import type { ConversationRow, ConversationStore } from '../../storage/conversation-store.ts'
 import { commandHash } from '../conversation/command-hash.ts'
 import type { AcceptEvent, Answer } from '../conversation/events.ts'
+import { duplicateReply } from '../conversation/reduce.ts'
 import type { ClientConnection, ConversationService, Subscription } from '../conversation-service.ts'
 import { patienceMs, type ConversationActor } from './actor.ts'
 import type { ActorDirectory } from './directory.ts'
@@ -132,6 +133,11 @@ export class Conversations implements ConversationService {
     const { now, turnDeadlineMs } = this.#options
     const hash = commandHash(command)
     return this.#withActor(userId, command.conversation_id, async (actor) => {
+      // A repeated edit must not stop a run whose text this owner does not hold, only to be found a repetition.
+      if (interrupts && actor.state.turns[0]?.state === 'resuming') {
+        const repeated = await this.#repeated(command, hash)
+        if (repeated !== null) return repeated
+      }
       const turnId = newTurnId(bucketOfId(command.conversation_id), now())
       const answer = await actor.perform(async (key) => {
         const user = await target(actor)
@@ -152,8 +158,19 @@ export class Conversations implements ConversationService {
         }
       }, patienceMs)
       if (answer?.type === 'accepted') return answer.reply
+      // What was accepted before is not refused for want of room.
+      const repeated = answer?.type === 'error' && answer.code === 'busy' ? await this.#repeated(command, hash) : null
+      if (repeated !== null) return repeated
       throw errorOf(answer)
     })
+  }
+
+  /** The first answer, where the command is a repetition. */
+  async #repeated(command: { readonly conversation_id: number; readonly client_message_id: string }, hash: Uint8Array): Promise<ReplyOf<'message.send'> | null> {
+    const known = await this.#options.store.acceptedTurn(command.conversation_id, command.client_message_id)
+    if (known === null) return null
+    if (Buffer.compare(known.commandHash, hash) !== 0) throw new ChatError('idempotency_conflict')
+    return duplicateReply(known.turn)
   }
 
   async #withActor<T>(userId: string, conversationId: number, use: (actor: ConversationActor) => Promise<T>, notFound: 'conversation_not_found' | 'turn_not_found' = 'conversation_not_found'): Promise<T> {

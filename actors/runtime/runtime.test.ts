@@ -52,6 +52,16 @@ t.test('a message sent twice is answered once, and another under the same key is
   t.match(await send(edge, 'ann', id, 'hello', { client_message_id: 'k' }), { turn_id: first.turn_id, state: 'finished', duplicate: true })
 })
 
+t.test('a repetition is told its first answer also where no more may wait', async (t) => {
+  const { edge, bridge, id } = await newChat(t, postgres)
+  const first = await send(edge, 'ann', id, 'hello', { client_message_id: 'k' })
+  await (await bridge.run()).finish()
+  for (let n = 0; n < 5; n += 1) await send(edge, 'ann', id, `m${n}`)
+  t.equal(await code(send(edge, 'ann', id, 'new')), 'busy')
+  t.match(await send(edge, 'ann', id, 'hello', { client_message_id: 'k' }), { turn_id: first.turn_id, state: 'finished', duplicate: true })
+  t.equal(await code(send(edge, 'ann', id, 'other', { client_message_id: 'k' })), 'idempotency_conflict')
+})
+
 t.test('what is not yours is not there', async (t) => {
   const { edge: startOne } = await newWorld(t, postgres)
   const edge = await startOne()

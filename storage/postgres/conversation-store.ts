@@ -15,7 +15,7 @@ import { conversationFrom, messageFrom, turnFrom, type StoredConversation, type 
 import type { Shard } from './shard.ts'
 import { conversationByClientId, createConversation } from './statements/create-conversation.ts'
 import { listConversations } from './statements/list-conversations.ts'
-import { conversationById, messageById, turnById } from './statements/single-rows.ts'
+import { conversationById, messageById, turnByClientId, turnById } from './statements/single-rows.ts'
 import { stillOwned } from './statements/still-owned.ts'
 import { sweepTurns } from './statements/sweep-turns.ts'
 
@@ -115,6 +115,13 @@ export class PostgresConversationStore implements ConversationStore {
     return unavailableWhileAway(async () => {
       const [row] = await this.#of(conversationId).shard.read<StoredMessage>(messageById, [conversationId, messageId])
       return row === undefined ? null : messageFrom(row)
+    })
+  }
+
+  acceptedTurn(conversationId: number, clientMessageId: string): Promise<{ readonly turn: TurnRow; readonly commandHash: Uint8Array } | null> {
+    return unavailableWhileAway(async () => {
+      const [row] = await this.#at(bucketOfId(conversationId)).shard.read<StoredTurn>(turnByClientId, [conversationId, clientMessageId])
+      return row === undefined ? null : { turn: turnFrom(row), commandHash: row.command_hash }
     })
   }
 

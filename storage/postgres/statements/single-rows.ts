@@ -16,3 +16,8 @@ export const turnById: Statement = {
   name: 'turn_by_id',
   text: `SELECT ${turnColumns} FROM turns t JOIN conversations c ON c.id = t.conversation_id WHERE t.id = $1`,
 }
+
+export const turnByClientId: Statement = {
+  name: 'turn_by_client_id',
+  text: `SELECT ${turnColumns} FROM turns t JOIN conversations c ON c.id = t.conversation_id WHERE t.conversation_id = $1 AND t.client_message_id = $2`,
+}
