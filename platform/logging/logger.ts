@@ -69,6 +69,8 @@ export function createLogger({ level, name, fd = 1, pretty = isatty(fd) }: Logge
     destination,
   )
 
+  // A full disk or a closed output costs lines of the log, and must not end the process that wrote them.
+  destination.on('error', () => {})
   let dropped = 0
   destination.on('drop', () => {
     dropped += 1
