@@ -33,6 +33,12 @@ export const decodeControlRequest = decoderOf(busMessages.ControlRequest)
 export const decodeControlReply = decoderOf(busMessages.ControlReply)
 export const decodeFinishRequest = decoderOf(busMessages.FinishRequest)
 export const decodeFinishReply = decoderOf(busMessages.FinishReply)
+export const decodeForwardRequest = decoderOf(busMessages.ForwardRequest)
+export const decodeForwardReply = decoderOf(busMessages.ForwardReply)
+export const decodeFollowRequest = decoderOf(busMessages.FollowRequest)
+export const decodeFollowReply = decoderOf(busMessages.FollowReply)
+export const decodeFollowedBatch = decoderOf(busMessages.FollowedBatch)
+export const decodeFollowerNotice = decoderOf(busMessages.FollowerNotice)
 
 function decoderOf<S extends TSchema>(schema: S): (payload: Uint8Array) => Static<S> {
   const validator = Compile(schema)

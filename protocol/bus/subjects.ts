@@ -5,6 +5,16 @@ export const contextSubject = 'turn.context'
 export const finishSubject = 'turn.finish'
 /** Batches of deltas and beats of one bridge for one edge. */
 export const deltasSubject = (node: string): string => `edge.${node}.deltas`
+/** Begin and finish asked of one edge: of the owner, by a bridge that knows it and by edges that were asked instead. */
+export const beginSubjectOf = (node: string): string => `edge.${node}.begin`
+export const finishSubjectOf = (node: string): string => `edge.${node}.finish`
+/** Commands of clients of other edges, and their requests to follow a conversation. */
+export const commandsSubject = (node: string): string => `edge.${node}.commands`
+export const followSubject = (node: string): string => `edge.${node}.follow`
+/** What edges that follow a conversation of this one have to say. */
+export const followersSubject = (node: string): string => `edge.${node}.followers`
+/** Batches of what happens to the conversations that this edge follows. */
+export const followedSubject = (node: string): string => `edge.${node}.followed`
 /** Requests of edges to one bridge: abort, attach. */
 export const controlSubject = (bridge: string): string => `bridge.${bridge}.control`
 

@@ -1,0 +1,24 @@
+/**
+ * Commands of clients whose conversation another edge owns: the edge that has the client sends them on to the owner's.
+ * They have passed the checks of the WebSocket before.
+ */
+import Type, { type Static } from 'typebox'
+import { MessageEdit } from '../websocket/commands/message-edit.ts'
+import { MessageAccepted, MessageSend } from '../websocket/commands/message-send.ts'
+import { TurnRegenerate } from '../websocket/commands/turn-regenerate.ts'
+import { TurnStop, TurnStopped } from '../websocket/commands/turn-stop.ts'
+import { limits } from '../websocket/limits.ts'
+import { Version } from './begin.ts'
+
+export const UserId = Type.String({ minLength: 1, maxLength: limits.userIdLength })
+
+/** The receiver is not the owner, or not any more: look for it again. */
+export const Moved = Type.Object({ v: Version, type: Type.Literal('moved') })
+/** An error of the catalogue, for the client. */
+export const Refused = Type.Object({ v: Version, type: Type.Literal('refused'), code: Type.String(), message: Type.String(), retry_after_ms: Type.Optional(Type.Number({ minimum: 0 })) })
+
+export const ForwardRequest = Type.Object({ v: Version, user_id: UserId, command: Type.Union([MessageSend, MessageEdit, TurnRegenerate, TurnStop]) })
+export type ForwardRequest = Static<typeof ForwardRequest>
+
+export const ForwardReply = Type.Union([Type.Object({ v: Version, type: Type.Literal('answered'), reply: Type.Union([MessageAccepted, TurnStopped]) }), Refused, Moved])
+export type ForwardReply = Static<typeof ForwardReply>
