@@ -1,4 +1,5 @@
 /** Figures of a bridge that a deployment rarely changes. Milliseconds throughout. */
+import type { Config } from '../platform/config/config.ts'
 import type { BreakerSettings } from './replicas/circuit-breaker.ts'
 import type { RetrySettings } from './runs/backoff.ts'
 
@@ -46,6 +47,13 @@ export interface GenerationDefaults {
   readonly temperature: number
   readonly topP: number
   readonly systemPrompt?: string
+}
+
+/** Warm enough not to repeat itself, cool enough to stay with the subject. */
+const sampling = { temperature: 0.7, topP: 0.95 }
+
+export function configuredDefaults({ CHATTERBOT_MAX_TOKENS: maxTokens, CHATTERBOT_SYSTEM_PROMPT: systemPrompt }: Config): GenerationDefaults {
+  return { maxTokens, ...sampling, ...(systemPrompt === null ? {} : { systemPrompt }) }
 }
 
 /** Assumed where an engine does not tell: the default of Ollama. */

@@ -13,12 +13,13 @@ import { once } from '../platform/lifecycle/once.ts'
 import type { Service } from '../platform/lifecycle/service.ts'
 import type { Logger } from '../platform/logging/logger.ts'
 import type { Metrics } from '../platform/metrics/metrics.ts'
+import type { ReadinessPart } from '../platform/status/status.ts'
 import type { Authenticator } from './auth/authenticator.ts'
 import { createEdgeMetrics, type EdgeMetrics } from './edge-metrics.ts'
 import { Page } from './http/page.ts'
 import { serveHttp, type HttpHandler } from './http/router.ts'
 import { problem } from './http/answer.ts'
-import { healthAnswer, readyAnswer, type ReadinessPart } from './http/status-routes.ts'
+import { healthAnswer, readyAnswer } from './http/status-routes.ts'
 import { listen, type Listener } from './listener.ts'
 import { levelOf, loadOf } from './load-level.ts'
 import { serveWebSockets } from './websocket/endpoint.ts'
@@ -35,6 +36,8 @@ export interface EdgeOptions {
   readonly host: string
   /** 0: any free one. */
   readonly port: number
+  /** Whether other edges may listen on the port too, each taking some of the connections. */
+  readonly sharesPort: boolean
   /** What the bundler made of the page. */
   readonly pageFolder: string
   /** Origins whose pages may connect; null: pages of this host. */
@@ -107,12 +110,12 @@ class EdgeService implements Edge {
   })
 
   async #start(): Promise<void> {
-    const { host, port, pageFolder, logger } = this.#options
+    const { host, port, sharesPort, pageFolder, logger } = this.#options
     const page = await Page.load(pageFolder)
     if (this.#isStopped) return
     this.#page = page
     this.#serve(page)
-    this.#listener = await listen(this.#app, host, port)
+    this.#listener = await listen(this.#app, { host, port, isShared: sharesPort })
     this.#port = this.#listener.port
     this.#sessions.start()
     this.#loadTimer = setInterval(() => this.#lookAtLoad(), loadTickMs)

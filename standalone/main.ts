@@ -1,31 +1,29 @@
 /** ChatterBot in one process: edge and bridge, a bus in memory, an embedded database and a small model beside it. */
 import { randomUUID } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
-import { ChatError } from '../protocol/errors.ts'
 import { MemoryBus } from '../platform/bus/memory/memory-bus.ts'
 import { systemClock } from '../platform/clock.ts'
 import { readConfig, type Config } from '../platform/config/config.ts'
 import { endOnSignals } from '../platform/lifecycle/process-signals.ts'
+import { Progress } from '../platform/lifecycle/progress.ts'
+import { reportAndExit } from '../platform/lifecycle/report-fault.ts'
 import { ServiceGroup, StoppedWhileStarting } from '../platform/lifecycle/service-group.ts'
 import { exitCodes, StartupFault } from '../platform/lifecycle/startup-fault.ts'
 import { createLogger, type LogLevel, type LogSink } from '../platform/logging/logger.ts'
 import { createMetrics } from '../platform/metrics/metrics.ts'
 import { EmbeddedPostgres } from '../storage/pglite/supervisor.ts'
 import { evenShards, type ShardConfig } from '../storage/postgres/shard-map.ts'
+import { asStartupFault } from '../storage/postgres/startup-fault.ts'
 import { createPostgresStorage } from '../storage/postgres/storage.ts'
 import { createConversationRuntime } from '../actors/runtime/runtime.ts'
 import { createBridge, type Bridge } from '../inference-bridge/bridge.ts'
-import { createNoAuthentication } from '../server/auth/none.ts'
+import { chooseEngines } from '../inference-bridge/engines.ts'
+import { configuredDefaults } from '../inference-bridge/settings.ts'
+import { configuredEdge } from '../server/configured-edge.ts'
 import { createEdge } from '../server/edge.ts'
-import { chooseEngines } from './engines.ts'
-import { Progress } from './progress.ts'
+import { displayHost } from '../server/listener.ts'
 
 /** The database closes its files within 10 s, or is killed. */
 const stopDeadlineMs = 15_000
-/** Processes of a machine are few and their clients many: only what protects this one from running out of sockets. */
-const maxConnections = 20_000
-/** Warm enough not to repeat itself, cool enough to stay with the subject. */
-const sampling = { temperature: 0.7, topP: 0.95 }
 
 const progress = new Progress(process.stdout)
 
@@ -77,7 +75,9 @@ async function startParts(config: Config, logger: LogSink): Promise<void> {
 
   const shards = await startDatabase(config, parts, logger)
   const storage = createPostgresStorage({ shards, node, bootId: randomUUID(), logger, clock })
-  await progress.step('Preparing the database', () => parts.add(storage))
+  await progress.step('Preparing the database', () => parts.add(storage)).catch((error: unknown) => {
+    throw asStartupFault(error)
+  })
   metrics.gauge({ name: 'chatterbot_waiting_writes', help: 'Writes that have no outcome yet' }, (gauge) => gauge.set(storage.waitingWrites()))
 
   const bus = new MemoryBus({ onHandlerError: (error, subject) => logger.error({ err: error, subject }, 'a bus handler failed') })
@@ -90,18 +90,8 @@ async function startParts(config: Config, logger: LogSink): Promise<void> {
   let engineAnswers = (): boolean => false
   const edge = createEdge({
     service: runtime.service,
-    authenticator: createNoAuthentication(),
-    node,
-    host: config.HOST,
-    port: config.PORT,
-    pageFolder: fileURLToPath(new URL('../page', import.meta.url)),
-    allowedOrigins: config.CHATTERBOT_ALLOWED_ORIGINS?.split(',').map((origin) => origin.trim()) ?? null,
-    framesPerSecond: config.CHATTERBOT_FRAMES_PER_SECOND,
-    openConversations: config.CHATTERBOT_OPEN_CONVERSATIONS,
-    maxConnections,
-    maxConnectionsPerAddress: config.CHATTERBOT_SOCKETS_PER_ADDRESS,
-    maxConnectionsPerUser: config.CHATTERBOT_SOCKETS_PER_USER,
-    drainDeadlineMs,
+    ...configuredEdge(config),
+    sharesPort: false,
     readiness: [
       { name: 'database', missing: () => (storage.liveness.lapsed.length === 0 ? null : 'the database does not answer') },
       { name: 'engine', missing: () => engines.missing() ?? (engineAnswers() ? null : 'no engine answers') },
@@ -125,7 +115,6 @@ async function startParts(config: Config, logger: LogSink): Promise<void> {
         enginesBegan,
       ))
   if (engines.service !== null) await parts.add(engines.service)
-  const systemPrompt = config.CHATTERBOT_SYSTEM_PROMPT
   const bridge = createBridge({
     name: node,
     channel: bus.channel(),
@@ -135,7 +124,7 @@ async function startParts(config: Config, logger: LogSink): Promise<void> {
     logger,
     metrics,
     clock,
-    defaults: { maxTokens: config.CHATTERBOT_MAX_TOKENS, ...sampling, ...(systemPrompt === null ? {} : { systemPrompt }) },
+    defaults: configuredDefaults(config),
   })
   engineAnswers = () => bridge.ready
   await progress.step('Asking the engine', () => parts.add(drainedTogether(bridge, () => edge.drain())))
@@ -186,22 +175,4 @@ function sayReady(url: string, port: number): void {
   progress.say(`\nChatterBot is ready: ${url}\n`)
   // For programs that start this one.
   if (!process.stdout.isTTY) progress.say(JSON.stringify({ ready: true, url, port }))
-}
-
-/** An address that a browser of this machine can open. */
-function displayHost(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
-  return host.includes(':') ? `[${host}]` : host
-}
-
-function reportAndExit(error: unknown): never {
-  const fault = asFault(error)
-  process.stderr.write(fault === null ? `\n${error instanceof Error ? error.stack : String(error)}\n` : `\n${fault.message}\n\nWhat to do: ${fault.hint}\n`)
-  process.exit(fault?.exitCode ?? 1)
-}
-
-function asFault(error: unknown): StartupFault | null {
-  if (error instanceof StartupFault) return error
-  if (error instanceof ChatError && error.code === 'unavailable') return new StartupFault('The database cannot be reached.', 'See that it runs, and that DATABASE_URL is right.', { cause: error })
-  return null
 }

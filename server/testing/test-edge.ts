@@ -34,6 +34,7 @@ export async function startTestEdge(t: TestContext, overrides: Partial<Omit<Edge
     node: 'test',
     host: '127.0.0.1',
     port: 0,
+    sharesPort: false,
     pageFolder: '/nowhere',
     allowedOrigins: null,
     framesPerSecond: 1000,

@@ -4,11 +4,11 @@ import type { Config } from '../platform/config/config.ts'
 import { exitCodes, StartupFault } from '../platform/lifecycle/startup-fault.ts'
 import type { Service } from '../platform/lifecycle/service.ts'
 import type { Logger } from '../platform/logging/logger.ts'
-import { EngineConfigError } from '../inference-bridge/local-engine/config-error.ts'
-import type { FindModelProgress } from '../inference-bridge/local-engine/model/find-model.ts'
-import { defaultSettings } from '../inference-bridge/local-engine/options.ts'
-import { LocalEngineSupervisor, type SupervisorState } from '../inference-bridge/local-engine/supervisor.ts'
-import type { EngineEndpoint } from '../inference-bridge/vllm/client.ts'
+import { EngineConfigError } from './local-engine/config-error.ts'
+import type { FindModelProgress } from './local-engine/model/find-model.ts'
+import { defaultSettings } from './local-engine/options.ts'
+import { LocalEngineSupervisor, type SupervisorState } from './local-engine/supervisor.ts'
+import type { EngineEndpoint } from './vllm/client.ts'
 
 export interface Engines {
   /** Turns that may generate at once, over all engines. */

@@ -1,4 +1,4 @@
-import { StoppedWhileStarting } from '../platform/lifecycle/service-group.ts'
+import { StoppedWhileStarting } from './service-group.ts'
 
 /** What a person sees of the start, on standard output: a line per step with the time it took, and a sign of life during long ones. */
 export interface ProgressOutput {

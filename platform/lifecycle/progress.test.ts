@@ -1,5 +1,5 @@
 import t from 'tap'
-import { StoppedWhileStarting } from '../platform/lifecycle/service-group.ts'
+import { StoppedWhileStarting } from './service-group.ts'
 import { Progress } from './progress.ts'
 
 function output(isTTY: boolean) {
