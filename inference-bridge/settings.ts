@@ -1,6 +1,6 @@
 /** Figures of a bridge that a deployment rarely changes. Milliseconds throughout. */
+import type { BreakerSettings } from '../platform/circuit-breaker.ts'
 import type { Config } from '../platform/config/config.ts'
-import type { BreakerSettings } from './replicas/circuit-breaker.ts'
 import type { RetrySettings } from './runs/backoff.ts'
 
 export interface BridgeTiming {

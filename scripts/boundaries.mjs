@@ -32,7 +32,9 @@ const owners = [
   { packages: /^undici$/, folders: ['inference-bridge/'] },
   { packages: /^uWebSockets\.js$/, folders: ['server/', 'load-tests/'] },
   { packages: /^@nats-io\//, folders: ['platform/bus/nats/'] },
-  { packages: /^ioredis$/, folders: ['storage/redis/'] },
+  { packages: /^ioredis$/, folders: ['platform/redis/'] },
+  { packages: /^lru-cache$/, folders: ['platform/cache/memory/'] },
+  { packages: /^rate-limiter-flexible$/, folders: ['platform/limits/'] },
   { packages: /^node-llama-cpp$/, folders: ['inference-bridge/local-engine/'] }
 ]
 

@@ -46,6 +46,17 @@ const prerequisites = [
       darwin: 'brew install nats-server',
       win32: 'winget install NATSAuthors.NATSServer'
     }
+  },
+  {
+    name: 'Redis 7 or later',
+    find: ['programs.js', 'findRedisServer'],
+    debian: ['redis-server'],
+    ubuntu: ['redis-server'],
+    advice: {
+      linux: 'sudo apt-get install redis-server (or your distribution\'s way; if that gives a version before 7: https://redis.io/docs/latest/operate/oss_and_stack/install/)',
+      darwin: 'brew install redis',
+      win32: 'Redis does not run on Windows: run the tests in WSL'
+    }
   }
 ]
 

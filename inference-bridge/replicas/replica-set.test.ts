@@ -3,7 +3,7 @@ import { startSimulatedVllm } from '../../load-tests/simulated-vllm/server.ts'
 import { systemClock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import { EngineFailure } from '../vllm/failure.ts'
-import { CircuitBreaker } from './circuit-breaker.ts'
+import { CircuitBreaker } from '../../platform/circuit-breaker.ts'
 import { ReplicaSet } from './replica-set.ts'
 
 const silent: Logger = { trace: () => undefined, debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined, fatal: () => undefined, child: () => silent }

@@ -4,7 +4,7 @@ import type { Logger } from '../../platform/logging/logger.ts'
 import type { Service } from '../../platform/lifecycle/service.ts'
 import { EngineClient, type EngineEndpoint, type ServedModel } from '../vllm/client.ts'
 import type { StreamDeadlines } from '../vllm/engine-stream.ts'
-import { CircuitBreaker, type BreakerSettings } from './circuit-breaker.ts'
+import { CircuitBreaker, type BreakerSettings } from '../../platform/circuit-breaker.ts'
 import { Replica } from './replica.ts'
 
 export interface ReplicaSetTiming extends StreamDeadlines {

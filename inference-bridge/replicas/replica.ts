@@ -1,7 +1,7 @@
 /** One engine: what it serves, how busy this bridge keeps it, and whether it can be trusted with a request. */
 import type { EngineClient, ServedModel } from '../vllm/client.ts'
 import type { EngineFailure } from '../vllm/failure.ts'
-import type { CircuitBreaker } from './circuit-breaker.ts'
+import type { CircuitBreaker } from '../../platform/circuit-breaker.ts'
 
 export class Replica {
   /** Host and port, for logs and metrics. */

@@ -6,6 +6,7 @@ import { chromium } from 'playwright-core'
 /** The server binaries that tests run against, wherever the three platforms put them. */
 
 const oldestPostgres = 15
+const oldestRedis = 7
 
 export interface PostgresPrograms {
   readonly initdb: string
@@ -26,7 +27,7 @@ export function findPostgres(): PostgresPrograms | undefined {
   const found = folders
     .map((folder) => ({ initdb: path.join(folder, executable('initdb')), postgres: path.join(folder, executable('postgres')) }))
     .filter(({ initdb, postgres }) => existsSync(initdb) && existsSync(postgres))
-    .map((programs) => ({ programs, version: postgresVersion(programs.postgres) }))
+    .map((programs) => ({ programs, version: majorVersion(programs.postgres) }))
     .filter(({ version }) => version >= oldestPostgres)
     .sort((a, b) => b.version - a.version)
   return found[0]?.programs
@@ -46,6 +47,13 @@ export function findChromium(): string | undefined {
   return candidates.find((file) => file !== '' && existsSync(file))
 }
 
+/** A Redis of at least version 7, from PATH. */
+export function findRedisServer(): string | undefined {
+  return pathFolders()
+    .map((folder) => path.join(folder, executable('redis-server')))
+    .find((file) => existsSync(file) && majorVersion(file) >= oldestRedis)
+}
+
 function executable(name: string): string {
   return process.platform === 'win32' ? `${name}.exe` : name
 }
@@ -63,10 +71,10 @@ function brewFolders(parent: string): string[] {
   return readdirSync(parent).filter((name) => name.startsWith('postgresql')).map((name) => path.join(parent, name, 'bin'))
 }
 
-/** The major version, 0 when the program does not run here. */
-function postgresVersion(postgres: string): number {
+/** 0 when the program does not run here. */
+function majorVersion(program: string): number {
   try {
-    const [, major = '0'] = /(\d+)/.exec(execFileSync(postgres, ['--version'], { encoding: 'utf8' })) ?? []
+    const [, major = '0'] = /(\d+)/.exec(execFileSync(program, ['--version'], { encoding: 'utf8' })) ?? []
     return Number(major)
   } catch {
     return 0

@@ -1,5 +1,5 @@
 /**
- * Keeps requests away from a replica that fails. closed (all may go) → open after `failures` in a row (none may) →
+ * Keeps requests away from a server that fails. closed (all may go) → open after `failures` in a row (none may) →
  * half-open after a while (one may go, to try) → closed by its success, or open again for twice as long by its failure.
  */
 export interface BreakerSettings {
@@ -57,7 +57,7 @@ export class CircuitBreaker {
     if (tried || (this.#openUntil === null && this.#failuresInARow >= this.#settings.failures)) this.#openUntil = this.#monotonic() + this.#openMs
   }
 
-  /** The request ended by the caller's will, which says nothing of the replica. */
+  /** The request ended by the caller's will, which says nothing of the server. */
   left(tried: boolean): void {
     if (tried) this.#trying = false
   }

@@ -1,0 +1,53 @@
+/** What all Limits do, as tests: each adapter runs them. */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Test } from 'tap'
+import type { LimitDefinition, Limits } from './limits.ts'
+
+const perMinute = (points: number): LimitDefinition => ({ name: randomUUID(), points, perSeconds: 60 })
+
+export async function testLimits(t: Test, limits: Limits): Promise<void> {
+  await t.test('a key has its points, and is told when there are new ones', async (t) => {
+    const limit = limits.limit(perMinute(3))
+    for (const remaining of [2, 1, 0]) t.same(await limit.take('ann'), { allowed: true, remaining, retryAfterMs: 0 })
+    const refused = await limit.take('ann')
+    t.match(refused, { allowed: false, remaining: 0 })
+    t.ok(refused.retryAfterMs > 55_000 && refused.retryAfterMs <= 60_000, `${refused.retryAfterMs} ms`)
+    t.match(await limit.take('bob'), { allowed: true, remaining: 2 })
+  })
+
+  await t.test('limits of different names do not know of each other', async (t) => {
+    const [one, two] = [limits.limit(perMinute(1)), limits.limit(perMinute(1))]
+    t.match(await one.take('ann'), { allowed: true })
+    t.match(await two.take('ann'), { allowed: true })
+    t.match(await one.take('ann'), { allowed: false })
+  })
+
+  await t.test('a cost may be more than one point, and given back', async (t) => {
+    const limit = limits.limit(perMinute(10))
+    t.match(await limit.take('ann', 8), { allowed: true, remaining: 2 })
+    await limit.giveBack('ann', 5)
+    t.match(await limit.take('ann', 7), { allowed: true, remaining: 0 })
+    t.match(await limit.take('ann'), { allowed: false })
+  })
+
+  await t.test('of many takes at once exactly the points are allowed', async (t) => {
+    const limit = limits.limit(perMinute(20))
+    const verdicts = await Promise.all(Array.from({ length: 50 }, () => limit.take('ann')))
+    t.equal(verdicts.filter(({ allowed }) => allowed).length, 20)
+  })
+
+  await t.test('a new window begins by itself, whatever was refused in the one before', async (t) => {
+    const limit = limits.limit({ name: randomUUID(), points: 1, perSeconds: 1 })
+    await limit.take('ann')
+    const { allowed, retryAfterMs } = await limit.take('ann')
+    t.equal(allowed, false)
+    await delay(retryAfterMs + 20)
+    t.match(await limit.take('ann'), { allowed: true })
+  })
+
+  await t.test('a key is any text', async (t) => {
+    const limit = limits.limit(perMinute(1))
+    for (const key of ['', ' ', 'пользователь', 'a:b\r\n', '__proto__', 'x'.repeat(1000)]) t.match(await limit.take(key), { allowed: true }, key)
+  })
+}
