@@ -22,7 +22,7 @@ function faultOf(environment: Environment): StartupFault {
 }
 
 t.test('without any setting everything has its default', (t) => {
-  const config = readConfig({ HOME: home }, 'linux')
+  const config = readConfig({ HOME: home }, { platform: 'linux' })
   t.match(config, { PORT: 8001, HOST: '127.0.0.1', LOG_LEVEL: 'info', DATABASE_URL: [], NATS_URL: [], REDIS_URL: null, CHATTERBOT_MAX_TOKENS: 1024, CHATTERBOT_ENGINE_API_KEY: null, CHATTERBOT_SOCKETS_PER_USER: 20 })
   t.ok(Object.isFrozen(config) && Object.isFrozen(config.DATABASE_URL))
   t.end()
@@ -88,6 +88,13 @@ t.test('processes that share a bus must be told apart', (t) => {
   t.end()
 })
 
+t.test('what a process cannot do without is asked for together with everything else', (t) => {
+  const required = ['NATS_URL', 'DATABASE_URL'] as const
+  t.throws(() => readConfig({ PORT: 'x', DATABASE_URL: ' ' }, { required }), { exitCode: 78, message: /3 faults:\n.*- PORT: [^]*- NATS_URL: [^]*- DATABASE_URL: / })
+  t.match(readConfig({ NATS_URL: 'nats://a', CHATTERBOT_NODE_ID: 'a', DATABASE_URL: 'postgres://a/b' }, { required }), { DATABASE_URL: ['postgres://a/b'] })
+  t.end()
+})
+
 t.test('no fault repeats a secret, whatever it is', (t) => {
   const secrets = Object.entries(options as Record<string, OptionDefinition>).filter(([, { secret }]) => secret === true)
   t.strictSame(secrets.map(([name]) => name), ['DATABASE_URL', 'NATS_URL', 'REDIS_URL', 'CHATTERBOT_ENGINE_API_KEY'])
@@ -114,7 +121,7 @@ t.test('any value of any option gives a value of its kind or a fault, and never 
 
 t.test('data and cache go where each system keeps them', { skip: process.platform === 'win32' ? 'paths of POSIX' : false }, (t) => {
   const folders = (environment: Environment, platform: NodeJS.Platform) => {
-    const { CHATTERBOT_DATA_DIR, CHATTERBOT_CACHE_DIR } = readConfig({ HOME: home, ...environment }, platform)
+    const { CHATTERBOT_DATA_DIR, CHATTERBOT_CACHE_DIR } = readConfig({ HOME: home, ...environment }, { platform })
     return [CHATTERBOT_DATA_DIR, CHATTERBOT_CACHE_DIR]
   }
   t.strictSame(folders({}, 'linux'), ['/home/ann/.local/share/chatterbot', '/home/ann/.cache/chatterbot'])

@@ -14,8 +14,11 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 const ours = 'CHATTERBOT_'
 
-/** Throws one StartupFault that lists every fault: values that do not fit, and names of ours that do not exist. */
-export function readConfig(environment: Environment, platform: NodeJS.Platform = process.platform): Config {
+/**
+ * Throws one StartupFault that lists every fault: values that do not fit, names of ours that do not exist, and what of
+ * `required` is absent.
+ */
+export function readConfig(environment: Environment, { platform = process.platform, required = [] }: { readonly platform?: NodeJS.Platform; readonly required?: readonly OptionName[] } = {}): Config {
   const faults: string[] = []
   const values: Record<string, unknown> = {}
   for (const [name, definition] of Object.entries(options)) {
@@ -25,6 +28,9 @@ export function readConfig(environment: Environment, platform: NodeJS.Platform =
   }
   for (const name of Object.keys(environment).sort()) {
     if (name.startsWith(ours) && !Object.hasOwn(options, name)) faults.push(`${name}: there is no such option${suggestion(name)}.`)
+  }
+  for (const name of required) {
+    if (isBlank(environment[name])) faults.push(`${name}: this process does nothing without it.`)
   }
   if (!isBlank(environment['NATS_URL']) && isBlank(environment['CHATTERBOT_NODE_ID'])) {
     faults.push('CHATTERBOT_NODE_ID: with NATS_URL there are several processes, and each needs a name of its own.')

@@ -3,6 +3,7 @@
  * it at once too, as its state cannot be trusted any more. Logs are flushed first.
  */
 import { constants } from 'node:os'
+import type { Readable } from 'node:stream'
 import type { LogSink } from '../logging/logger.ts'
 import type { Service } from './service.ts'
 
@@ -49,4 +50,22 @@ export function endOnSignals(services: Service, logger: LogSink): void {
     logger.flush()
     process.exit(1)
   })
+}
+
+/** A process whose starter is gone has nobody to wait for it. */
+const stopWithoutStarterMs = 3_000
+
+/**
+ * Ends the process when its standard input does, which is when whoever holds the other end has died: without draining, and
+ * within 3 s. Exits with 1.
+ */
+export function endWithInput(services: Service, logger: LogSink, input: Readable = process.stdin): void {
+  const end = async (): Promise<void> => {
+    logger.warn('the process that started this one is gone')
+    const late = new Promise((resolve) => setTimeout(resolve, stopWithoutStarterMs))
+    await Promise.race([late, services.stop().catch((error: unknown) => logger.error({ err: error }, 'stop failed'))])
+    logger.flush()
+    process.exit(1)
+  }
+  input.on('error', () => {}).once('close', () => void end()).resume()
 }

@@ -1,0 +1,51 @@
+/** An edge as a process of its own: conversations on Postgres, jobs and tokens over NATS. */
+import { randomUUID } from 'node:crypto'
+import type { Channel } from '../platform/bus/channel.ts'
+import type { JobQueue } from '../platform/bus/job-queue.ts'
+import { NatsBus } from '../platform/bus/nats/nats-bus.ts'
+import { systemClock } from '../platform/clock.ts'
+import type { Config } from '../platform/config/config.ts'
+import type { OptionName } from '../platform/config/options.ts'
+import type { ServerProcess } from '../platform/lifecycle/server-process.ts'
+import type { ConversationStore } from '../storage/conversation-store.ts'
+import { evenShards } from '../storage/postgres/shard-map.ts'
+import { asStartupFault } from '../storage/postgres/startup-fault.ts'
+import { createPostgresStorage } from '../storage/postgres/storage.ts'
+import { createConversationRuntime } from '../actors/runtime/runtime.ts'
+import { configuredEdge } from './configured-edge.ts'
+import { createEdge } from './edge.ts'
+
+/** Without these there are no other processes to work with. */
+export const edgeRequires: readonly OptionName[] = ['NATS_URL', 'DATABASE_URL']
+
+export interface EdgeAdapters {
+  readonly store: ConversationStore
+  readonly channel: Channel
+  readonly jobQueue: JobQueue
+}
+
+/** Resolves once it takes clients. `adapt` may put something between the actors and what they stand on. */
+export async function startEdgeProcess(config: Config, server: ServerProcess, adapt = (adapters: EdgeAdapters): EdgeAdapters => adapters): Promise<void> {
+  const { node, logger, metrics, parts, readiness } = server
+  const clock = systemClock
+
+  const storage = createPostgresStorage({ shards: evenShards(config.DATABASE_URL), node, bootId: randomUUID(), logger, clock })
+  await parts.add(storage).catch((error: unknown) => {
+    throw asStartupFault(error)
+  })
+  const bus = await parts.add(new NatsBus({ urls: config.NATS_URL, name: `chatterbot ${node}`, logger, replicas: config.CHATTERBOT_JOB_REPLICAS }))
+  const { channel } = bus
+  readiness.push(
+    { name: 'database', missing: () => (storage.liveness.lapsed.length === 0 ? null : 'the database does not answer') },
+    { name: 'bus', missing: () => (channel.status === 'connected' ? null : 'NATS does not answer') },
+  )
+
+  const adapters = adapt({ store: storage.store, channel, jobQueue: bus.jobQueue })
+  const runtime = await parts.add(createConversationRuntime({ ...adapters, node, logger, clock, turnDeadlineMs: config.CHATTERBOT_TURN_DEADLINE_SECONDS * 1000 }))
+  metrics.gauge({ name: 'chatterbot_waiting_writes', help: 'Writes that have no outcome yet' }, (gauge) => gauge.set(storage.waitingWrites()))
+  metrics.gauge({ name: 'chatterbot_actors', help: 'Conversations in memory' }, (gauge) => gauge.set(runtime.counts().actors))
+  metrics.gauge({ name: 'chatterbot_unfinished_turns', help: 'Turns accepted and not ended' }, (gauge) => gauge.set(runtime.counts().turns))
+
+  const edge = await parts.add(createEdge({ ...configuredEdge(config), sharesPort: true, service: runtime.service, readiness, metrics, logger, clock }))
+  server.sayReady({ port: edge.port })
+}
