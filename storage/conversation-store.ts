@@ -53,6 +53,12 @@ export interface TurnRow {
   readonly deadlineAt: number
 }
 
+/** As the sweep finds it. */
+export interface SweptTurn extends TurnRow {
+  /** The node that owns the conversation and shows signs of life; null where none does. */
+  readonly liveOwner: string | null
+}
+
 export interface AcceptTurn {
   readonly turnId: string
   readonly clientMessageId: string
@@ -174,5 +180,5 @@ export interface ConversationStore {
   /** Ended ones as well. */
   turn(turnId: string): Promise<TurnRow | null>
   /** For the sweeper of each shard: queued and running turns accepted before `olderThan`, oldest first, one process at a time. */
-  sweep(options: { readonly olderThan: number; readonly limit: number }): Promise<readonly TurnRow[]>
+  sweep(options: { readonly olderThan: number; readonly limit: number }): Promise<readonly SweptTurn[]>
 }

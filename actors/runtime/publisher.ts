@@ -1,14 +1,16 @@
 /**
  * Publishes jobs, and tells queued turns how far the queue has come. What cannot be published now (the bus is away) is
- * published at its return; and should that fail too, the sweeper does it.
+ * published at its return.
  */
-import type { JobPointer, JobQueue, Lane } from '../../platform/bus/job-queue.ts'
-import { lanes } from '../../platform/bus/job-queue.ts'
+import { lanes, type JobPointer, type JobQueue, type Lane, type PublishedJob } from '../../platform/bus/job-queue.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
+import { JobBacklog } from './job-backlog.ts'
 
 const pollMs = 1_000
 /** Throughput is measured over about this long. */
 const rateWindowMs = 30_000
+/** Jobs of a lane that wait although no actor here holds their turn; the sweeper finds those beyond again. */
+const mostUntracked = 20_000
 
 export interface QueuePosition {
   readonly position: number
@@ -23,27 +25,36 @@ interface LaneState {
   at: number
 }
 
+export interface JobPublisherOptions {
+  readonly queue: JobQueue
+  readonly logger: Logger
+  /** Milliseconds. */
+  readonly monotonic: () => number
+  readonly onPositions: (positionOf: (turnId: string) => QueuePosition | null) => void
+}
+
 export class JobPublisher {
-  readonly #queue: JobQueue
-  readonly #logger: Logger
-  readonly #monotonic: () => number
-  readonly #onPositions: (positionOf: (turnId: string) => QueuePosition | null) => void
-  /** Jobs not stored yet, of turns that actors of this process hold. */
-  readonly #backlog = new Map<string, JobPointer>()
+  readonly #options: JobPublisherOptions
+  readonly #backlogs: ReadonlyMap<Lane, JobBacklog>
+  /** Turns that actors of this process hold: as many as they do. */
+  readonly #tracked = new Set<string>()
   readonly #published = new Map<string, { readonly lane: Lane; readonly sequence: number }>()
   readonly #lanes = new Map<Lane, LaneState>()
   #timer: NodeJS.Timeout | null = null
   #polling = false
 
-  constructor(options: { queue: JobQueue; logger: Logger; monotonic: () => number; onPositions: (positionOf: (turnId: string) => QueuePosition | null) => void }) {
-    this.#queue = options.queue
-    this.#logger = options.logger
-    this.#monotonic = options.monotonic
-    this.#onPositions = options.onPositions
+  constructor(options: JobPublisherOptions) {
+    this.#options = options
+    const { queue, logger } = options
+    const onStored = (job: JobPointer, published: PublishedJob): void => this.#stored(job, published)
+    this.#backlogs = new Map(lanes.map((lane) => [lane, new JobBacklog({ queue, logger, onStored })]))
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => void this.#poll(), pollMs)
+    this.#timer ??= setInterval(() => {
+      this.retry()
+      void this.#poll()
+    }, pollMs)
   }
 
   stop(): void {
@@ -64,41 +75,43 @@ export class JobPublisher {
 
   /** A `tracked` job's position is told until it is forgotten. */
   publish(job: JobPointer, tracked: boolean): void {
-    if (tracked) this.#backlog.set(job.turnId, job)
-    void this.#publish(job)
+    const backlog = this.#backlogs.get(job.lane) as JobBacklog
+    if (tracked) this.#tracked.add(job.turnId)
+    else if (backlog.size >= mostUntracked) return
+    backlog.add(job)
   }
 
   forget(turnId: string): void {
-    this.#backlog.delete(turnId)
+    this.#tracked.delete(turnId)
     this.#published.delete(turnId)
+    for (const backlog of this.#backlogs.values()) backlog.remove(turnId)
   }
 
-  async #publish(job: JobPointer): Promise<void> {
-    try {
-      const { sequence } = await this.#queue.publish(job)
-      // Forgotten meanwhile: its turn has ended.
-      if (this.#backlog.delete(job.turnId) && sequence !== null) this.#published.set(job.turnId, { lane: job.lane, sequence })
-    } catch (error) {
-      this.#logger.warn({ err: error, turn: job.turnId }, 'job not published yet')
-    }
+  /** The bus is back, or may be. */
+  retry(): void {
+    for (const backlog of this.#backlogs.values()) backlog.retry()
+  }
+
+  #stored(job: JobPointer, { sequence }: PublishedJob): void {
+    // Forgotten meanwhile: its turn has ended.
+    if (sequence !== null && this.#tracked.has(job.turnId)) this.#published.set(job.turnId, { lane: job.lane, sequence })
   }
 
   async #poll(): Promise<void> {
     if (this.#polling) return
     this.#polling = true
     try {
-      for (const job of [...this.#backlog.values()].slice(0, 256)) await this.#publish(job)
-      for (const lane of lanes) this.#observe(lane, await this.#queue.depth(lane))
-      this.#onPositions((turnId) => this.#positionOf(turnId))
+      for (const lane of lanes) this.#observe(lane, await this.#options.queue.depth(lane))
+      this.#options.onPositions((turnId) => this.#positionOf(turnId))
     } catch (error) {
-      this.#logger.debug({ err: error }, 'the queue cannot be seen')
+      this.#options.logger.debug({ err: error }, 'the queue cannot be seen')
     } finally {
       this.#polling = false
     }
   }
 
   #observe(lane: Lane, depth: { readonly waiting: number; readonly deliveredSequence: number }): void {
-    const at = this.#monotonic()
+    const at = this.#options.monotonic()
     const before = this.#lanes.get(lane)
     const elapsed = before === undefined ? 0 : at - before.at
     const weight = Math.min(1, elapsed / rateWindowMs)

@@ -16,6 +16,7 @@ import { Flusher } from '../feed/flusher.ts'
 import type { ActorHost, ConversationActor } from './actor.ts'
 import { BusEndpoint } from './bus-endpoint.ts'
 import { Conversations } from './conversations.ts'
+import { Deadlines } from './deadlines.ts'
 import { ActorDirectory } from './directory.ts'
 import { OwnershipCheck } from './ownership-check.ts'
 import { JobPublisher, type QueuePosition } from './publisher.ts'
@@ -59,12 +60,14 @@ class Runtime implements ConversationRuntime, ActorHost {
   readonly #directory: ActorDirectory
   readonly #publisher: JobPublisher
   readonly #sweeper: Sweeper
+  readonly #deadlines: Deadlines
   readonly #endpoint: BusEndpoint
   readonly #ownership: OwnershipCheck
   readonly #actorOfTurn = new Map<string, ConversationActor>()
   /** What a queued turn's clients were told last. */
   readonly #positions = new Map<string, number>()
   readonly #stopping = new AbortController()
+  #unwatchBus: () => void = () => undefined
   #stopped: Promise<void> | null = null
 
   constructor(options: ConversationRuntimeOptions) {
@@ -82,8 +85,10 @@ class Runtime implements ConversationRuntime, ActorHost {
     this.#publisher = new JobPublisher({ queue: options.jobQueue, logger, monotonic: () => clock.monotonic(), onPositions: (positionOf) => this.#tellPositions(positionOf) })
     this.#sweeper = new Sweeper({
       store,
+      node,
       logger,
       now: this.now,
+      monotonic: () => clock.monotonic(),
       republish: ({ lane, turnId, conversationId }) => {
         // A run that is heard of needs no second job.
         if (this.#actorOfTurn.get(turnId)?.hears(turnId) !== true) this.#publisher.publish({ lane, turnId, conversationId }, false)
@@ -92,6 +97,11 @@ class Runtime implements ConversationRuntime, ActorHost {
         const actor = await this.#directory.get(turn.conversationId)
         await actor.perform(() => ({ type: 'expire', now: this.now(), turnId: turn.turnId }))
       },
+    })
+    this.#deadlines = new Deadlines({
+      logger,
+      overdue: () => this.#overdue(),
+      expire: async (turnId) => void (await actorOfTurn(turnId)?.perform(() => ({ type: 'expire', now: this.now(), turnId }))),
     })
     this.#endpoint = new BusEndpoint({
       channel,
@@ -120,6 +130,12 @@ class Runtime implements ConversationRuntime, ActorHost {
     this.#endpoint.start()
     this.#publisher.start()
     this.#sweeper.start()
+    this.#deadlines.start()
+    this.#unwatchBus = this.#options.channel.onStatus((status) => {
+      if (status !== 'connected') return
+      this.#publisher.retry()
+      this.#sweeper.busReturned()
+    })
     this.#ownership.start()
     return Promise.resolve()
   }
@@ -131,9 +147,11 @@ class Runtime implements ConversationRuntime, ActorHost {
 
   async #stop(): Promise<void> {
     this.#endpoint.stop()
+    this.#unwatchBus()
     this.#publisher.stop()
     this.#stopping.abort()
     await this.#sweeper.stop()
+    await this.#deadlines.stop()
     await this.#ownership.stop()
     await this.#directory.close()
     this.feeds.close()
@@ -187,6 +205,14 @@ class Runtime implements ConversationRuntime, ActorHost {
   pause(attempt: number): Promise<void> {
     const ceilingMs = Math.min(2_000, 100 * 2 ** Math.min(attempt, 10))
     return delay(ceilingMs * (0.5 + Math.random() / 2), undefined, { signal: this.#stopping.signal })
+  }
+
+  *#overdue(): Iterable<string> {
+    const now = this.now()
+    for (const [turnId, actor] of this.#actorOfTurn) {
+      const turn = actor.state.turns.find((candidate) => candidate.turnId === turnId)
+      if (turn !== undefined && turn.deadlineAt <= now) yield turnId
+    }
   }
 
   #tellPositions(positionOf: (turnId: string) => QueuePosition | null): void {

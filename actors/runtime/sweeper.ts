@@ -1,11 +1,14 @@
 /**
  * Finds turns that were left lying: publishes their jobs again (which is harmless for those that are queued), and ends
- * those whose time is up. Every process runs one; a shard lets one sweep at a time.
+ * those whose time is up and whose owner is dead. Every process runs one; a shard lets one sweep at a time.
  */
 import type { Logger } from '../../platform/logging/logger.ts'
-import type { ConversationStore, TurnRow } from '../../storage/conversation-store.ts'
+import type { ConversationStore, SweptTurn, TurnRow } from '../../storage/conversation-store.ts'
+import { RepublishIntervals } from './republish-intervals.ts'
 
 const everyMs = 5_000
+/** Processes that started together must not for ever sweep at the same moment, where only one is let in. */
+const jitterMs = 500
 /** Younger turns are their owner's business still. */
 const minimumAgeMs = 5_000
 /** Of one sweep. More than this are left lying only where everything is: the next sweep goes on when the oldest have ended. */
@@ -14,15 +17,20 @@ const batch = 10_000
 const mostEnds = 1_000
 
 export interface SweeperOptions {
-  readonly store: ConversationStore
+  readonly store: Pick<ConversationStore, 'sweep'>
+  /** Of this process. */
+  readonly node: string
   readonly logger: Logger
   readonly now: () => number
+  /** Milliseconds. */
+  readonly monotonic: () => number
   readonly republish: (turn: TurnRow) => void
   readonly expire: (turn: TurnRow) => Promise<void>
 }
 
 export class Sweeper {
   readonly #options: SweeperOptions
+  readonly #intervals = new RepublishIntervals()
   #timer: NodeJS.Timeout | null = null
   #sweeping: Promise<void> | null = null
   /** By turn. One may wait for a conversation that another process owns, or for a shard that is away: no other waits for it. */
@@ -36,16 +44,22 @@ export class Sweeper {
   /** Sweeps at once everything that a process before left, then what gets old. */
   start(): void {
     if (this.#timer !== null || this.#stopped) return
-    this.#timer = setInterval(() => void this.sweep(minimumAgeMs), everyMs)
+    this.#schedule()
     void this.sweep(0)
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
-    if (this.#timer !== null) clearInterval(this.#timer)
+    if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
     await this.#sweeping
     await Promise.all(this.#ending.values())
+  }
+
+  /** The bus is back, perhaps without the jobs that it held. */
+  busReturned(): void {
+    this.#intervals.beginAnew()
+    if (!this.#stopped) void this.sweep(minimumAgeMs)
   }
 
   sweep(ageMs: number): Promise<void> {
@@ -55,18 +69,32 @@ export class Sweeper {
     return this.#sweeping
   }
 
+  #schedule(): void {
+    this.#timer = setTimeout(() => {
+      this.#schedule()
+      void this.sweep(minimumAgeMs)
+    }, everyMs + (Math.random() * 2 - 1) * jitterMs)
+  }
+
   async #sweep(ageMs: number): Promise<void> {
-    const { store, logger, now, republish } = this.#options
+    const { store, logger, now, monotonic, republish } = this.#options
     try {
       const turns = await store.sweep({ olderThan: now() - ageMs, limit: batch })
       for (const turn of turns) {
         if (this.#stopped) return
-        if (turn.deadlineAt > now()) republish(turn)
-        else if (this.#ending.size < mostEnds && !this.#ending.has(turn.turnId)) this.#ending.set(turn.turnId, this.#end(turn))
+        if (turn.deadlineAt <= now()) this.#expire(turn)
+        else if (this.#intervals.isDue(turn, monotonic())) republish(turn)
       }
     } catch (error) {
       logger.warn({ err: error }, 'sweep failed')
     }
+  }
+
+  #expire(turn: SweptTurn): void {
+    // A living owner keeps its own time.
+    const elsewhere = turn.liveOwner !== null && turn.liveOwner !== this.#options.node
+    if (elsewhere || this.#ending.size >= mostEnds || this.#ending.has(turn.turnId)) return
+    this.#ending.set(turn.turnId, this.#end(turn))
   }
 
   async #end(turn: TurnRow): Promise<void> {

@@ -24,13 +24,13 @@ export interface Edge {
   kill(): Promise<void>
 }
 
-export async function startEdge(node: string, shards: readonly string[], bus: MemoryBus): Promise<Edge> {
+export async function startEdge(node: string, shards: readonly string[], bus: MemoryBus, turnDeadlineMs = 60_000): Promise<Edge> {
   const storage = createPostgresStorage({ shards: evenShards(shards), node, bootId: randomUUID(), logger, clock: systemClock })
   await storage.migrate()
   await storage.start()
   const channel = bus.channel()
   const jobQueue = bus.jobQueue()
-  const runtime = createConversationRuntime({ store: storage.store, channel, jobQueue, node, logger, clock: systemClock, turnDeadlineMs: 60_000 })
+  const runtime = createConversationRuntime({ store: storage.store, channel, jobQueue, node, logger, clock: systemClock, turnDeadlineMs })
   await runtime.start()
   const close = async (): Promise<void> => {
     await channel.close()
@@ -98,8 +98,8 @@ export async function newWorld(t: TestContext, postgres: PostgresServer, shards 
   return {
     bus,
     urls,
-    edge: async (node = 'edge-1') => {
-      const edge = await startEdge(node, urls, bus)
+    edge: async (node = 'edge-1', turnDeadlineMs?: number) => {
+      const edge = await startEdge(node, urls, bus, turnDeadlineMs)
       edges.push(edge)
       return edge
     },

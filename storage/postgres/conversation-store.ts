@@ -5,7 +5,7 @@ import { bucketOfId, bucketOfTurn, bucketOfUser } from '../../protocol/ids.ts'
 import type { Message } from '../../protocol/websocket/fields.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import type {
-  ClaimResult, ConversationRow, ConversationStore, ConversationWrite, CreateConversation, MessagePage, OwnerToken, TurnRow, WriteResult,
+  ClaimResult, ConversationRow, ConversationStore, ConversationWrite, CreateConversation, MessagePage, OwnerToken, SweptTurn, TurnRow, WriteResult,
 } from '../conversation-store.ts'
 import { asChatError, isRowFault } from './faults.ts'
 import type { GroupCommit } from './group-commit.ts'
@@ -133,15 +133,15 @@ export class PostgresConversationStore implements ConversationStore {
   }
 
   /** A shard that cannot be reached is left out, unless none can. */
-  async sweep({ olderThan, limit }: { readonly olderThan: number; readonly limit: number }): Promise<readonly TurnRow[]> {
-    const swept = await Promise.allSettled(this.#shards.map(({ shard }) => shard.read<StoredTurn>(sweepTurns, [olderThan, limit])))
+  async sweep({ olderThan, limit }: { readonly olderThan: number; readonly limit: number }): Promise<readonly SweptTurn[]> {
+    const swept = await Promise.allSettled(this.#shards.map(({ shard }) => shard.read<StoredTurn & { readonly live_owner: string | null }>(sweepTurns, [olderThan, limit])))
     const found = swept.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
     for (const [index, outcome] of swept.entries()) {
       if (outcome.status === 'fulfilled') continue
       if (found.length === 0) throw asChatError(outcome.reason)
       this.#logger.warn({ err: outcome.reason, shard: this.#shards[index]?.shard.name }, 'shard not swept')
     }
-    const turns = found.flat().map(turnFrom)
+    const turns = found.flat().map((row) => ({ ...turnFrom(row), liveOwner: row.live_owner }))
     return turns.sort((a, b) => a.acceptedAt - b.acceptedAt).slice(0, limit)
   }
 

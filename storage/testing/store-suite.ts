@@ -283,7 +283,9 @@ export function storeSuite(t: Test, startProcess: (node: string) => Promise<Stor
     await owned.write({ ends: [endTurn(ended.turnId, 0)] })
     t.same((await store.sweep({ olderThan: 2_001, limit: 10 })).map(({ turnId }) => turnId), [oldest.turnId, old.turnId])
     t.same((await store.sweep({ olderThan: 2_000, limit: 10 })).map(({ turnId }) => turnId), [oldest.turnId])
-    t.match(await store.sweep({ olderThan: 3_000, limit: 1 }), [{ turnId: oldest.turnId, userId: owned.row.userId, conversationId: owned.id }])
+    t.match(await store.sweep({ olderThan: 3_000, limit: 1 }), [{ turnId: oldest.turnId, userId: owned.row.userId, conversationId: owned.id, liveOwner: owned.token.node }])
+    await store.release(owned.id, owned.token)
+    t.match(await store.sweep({ olderThan: 3_000, limit: 1 }), [{ turnId: oldest.turnId, liveOwner: null }])
   })
 
   t.test('what a process owned that has stopped is the next one\'s at once, with all that was acknowledged', async (t) => {
