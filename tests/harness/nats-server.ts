@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import path from 'node:path'
+import { natsServerProgram } from '../../cluster/programs/nats-program.ts'
 import { temporaryFolder } from './guard.ts'
-import { natsServerProgram } from './nats-program.ts'
 import { freePort } from './ports.ts'
 import { startProcess, type RunningProcess, type TestContext } from './processes.ts'
 

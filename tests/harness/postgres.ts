@@ -1,10 +1,11 @@
-import { chownSync, readFileSync } from 'node:fs'
+import { chownSync } from 'node:fs'
 import path from 'node:path'
 import pg from 'pg'
+import { findPostgres, type PostgresPrograms } from '../../cluster/programs/server-programs.ts'
+import { serverUser } from '../../cluster/programs/server-user.ts'
 import { temporaryFolder } from './guard.ts'
 import { freePort } from './ports.ts'
 import { runProgram, startProcess, type RunningProcess, type TestContext } from './processes.ts'
-import { findPostgres, type PostgresPrograms } from './programs.ts'
 
 /** Speed over surviving a power cut; a SIGKILL of the server still loses nothing. */
 const testSettings = {
@@ -122,13 +123,4 @@ export class PostgresServer {
       }
     }
   }
-}
-
-/** Postgres refuses to run as root: then it runs as postgres or nobody. */
-function serverUser(): { uid: number; gid: number } | undefined {
-  if (process.getuid?.() !== 0) return undefined
-  const accounts = readFileSync('/etc/passwd', 'utf8').split('\n').map((line) => line.split(':'))
-  const account = accounts.find(([name]) => name === 'postgres') ?? accounts.find(([name]) => name === 'nobody')
-  if (account === undefined) throw new Error('Postgres refuses to run as root, and there is neither a user postgres nor nobody to run it as')
-  return { uid: Number(account[2]), gid: Number(account[3]) }
 }

@@ -1,37 +1,7 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { chromium } from 'playwright-core'
-
-/** The server binaries that tests run against, wherever the three platforms put them. */
-
-const oldestPostgres = 15
-const oldestRedis = 7
-
-export interface PostgresPrograms {
-  readonly initdb: string
-  readonly postgres: string
-}
-
-/** The newest Postgres of at least version 15 on this machine. */
-export function findPostgres(): PostgresPrograms | undefined {
-  const folders = [
-    ...pathFolders(),
-    ...versionFolders('/usr/lib/postgresql'),
-    ...versionFolders('/usr/local/pgsql'),
-    ...brewFolders('/opt/homebrew/opt'),
-    ...brewFolders('/usr/local/opt'),
-    ...versionFolders('/Applications/Postgres.app/Contents/Versions'),
-    ...versionFolders(path.join(process.env['ProgramFiles'] ?? 'C:\\Program Files', 'PostgreSQL'))
-  ]
-  const found = folders
-    .map((folder) => ({ initdb: path.join(folder, executable('initdb')), postgres: path.join(folder, executable('postgres')) }))
-    .filter(({ initdb, postgres }) => existsSync(initdb) && existsSync(postgres))
-    .map((programs) => ({ programs, version: majorVersion(programs.postgres) }))
-    .filter(({ version }) => version >= oldestPostgres)
-    .sort((a, b) => b.version - a.version)
-  return found[0]?.programs
-}
+import { executable, pathFolders } from '../../cluster/programs/server-programs.ts'
 
 /** CHROME_PATH, a Chromium or Chrome of the system, or the one that `playwright-core install chromium` fetched. */
 export function findChromium(): string | undefined {
@@ -45,38 +15,4 @@ export function findChromium(): string | undefined {
     chromium.executablePath()
   ]
   return candidates.find((file) => file !== '' && existsSync(file))
-}
-
-/** A Redis of at least version 7, from PATH. */
-export function findRedisServer(): string | undefined {
-  return pathFolders()
-    .map((folder) => path.join(folder, executable('redis-server')))
-    .find((file) => existsSync(file) && majorVersion(file) >= oldestRedis)
-}
-
-function executable(name: string): string {
-  return process.platform === 'win32' ? `${name}.exe` : name
-}
-
-function pathFolders(): string[] {
-  return (process.env['PATH'] ?? '').split(path.delimiter).filter((folder) => folder !== '')
-}
-
-function versionFolders(parent: string): string[] {
-  return existsSync(parent) ? readdirSync(parent).map((version) => path.join(parent, version, 'bin')) : []
-}
-
-function brewFolders(parent: string): string[] {
-  if (!existsSync(parent)) return []
-  return readdirSync(parent).filter((name) => name.startsWith('postgresql')).map((name) => path.join(parent, name, 'bin'))
-}
-
-/** 0 when the program does not run here. */
-function majorVersion(program: string): number {
-  try {
-    const [, major = '0'] = /(\d+)/.exec(execFileSync(program, ['--version'], { encoding: 'utf8' })) ?? []
-    return Number(major)
-  } catch {
-    return 0
-  }
 }

