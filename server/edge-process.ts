@@ -1,6 +1,7 @@
 /** An edge as a process of its own: conversations on Postgres, jobs and tokens over NATS. */
 import { randomUUID } from 'node:crypto'
 import type { Channel } from '../platform/bus/channel.ts'
+import type { DeadLetters } from '../platform/bus/dead-letters.ts'
 import type { JobQueue } from '../platform/bus/job-queue.ts'
 import { NatsBus } from '../platform/bus/nats/nats-bus.ts'
 import { systemClock } from '../platform/clock.ts'
@@ -22,6 +23,7 @@ export interface EdgeAdapters {
   readonly store: ConversationStore
   readonly channel: Channel
   readonly jobQueue: JobQueue
+  readonly deadLetters: DeadLetters
 }
 
 /** Resolves once it takes clients. `adapt` may put something between the actors and what they stand on. */
@@ -40,7 +42,7 @@ export async function startEdgeProcess(config: Config, server: ServerProcess, ad
     { name: 'bus', missing: () => (channel.status === 'connected' ? null : 'NATS does not answer') },
   )
 
-  const adapters = adapt({ store: storage.store, channel, jobQueue: bus.jobQueue })
+  const adapters = adapt({ store: storage.store, channel, jobQueue: bus.jobQueue, deadLetters: bus.deadLetters })
   const runtime = await parts.add(createConversationRuntime({ ...adapters, node, logger, clock, turnDeadlineMs: config.CHATTERBOT_TURN_DEADLINE_SECONDS * 1000 }))
   metrics.gauge({ name: 'chatterbot_waiting_writes', help: 'Writes that have no outcome yet' }, (gauge) => gauge.set(storage.waitingWrites()))
   metrics.gauge({ name: 'chatterbot_actors', help: 'Conversations in memory' }, (gauge) => gauge.set(runtime.counts().actors))

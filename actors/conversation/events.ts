@@ -6,6 +6,7 @@ import type { ErrorCode } from '../../protocol/errors.ts'
 import type { FinishRequest } from '../../protocol/bus/finish.ts'
 import type { Params } from '../../protocol/websocket/fields.ts'
 import type { ReplyOf, ServerEvent } from '../../protocol/websocket/messages.ts'
+import type { DeadLetter } from '../../platform/bus/dead-letters.ts'
 import type { AcceptTurn, ConversationWrite, WriteResult } from '../../storage/conversation-store.ts'
 import type { Turn } from './turn.ts'
 
@@ -85,5 +86,7 @@ export type Effect =
   | { readonly type: 'abort'; readonly bridge: string; readonly turnId: string; readonly run: number }
   | { readonly type: 'askAbort'; readonly bridge: string; readonly turnId: string; readonly run: number }
   | { readonly type: 'attach'; readonly bridge: string; readonly turnId: string; readonly run: number; readonly offset: number; readonly idOffset: number }
+  /** A turn was given up, and its letter is committed with its end. */
+  | { readonly type: 'deadLetter'; readonly letter: DeadLetter }
   /** Another owner has the conversation: forget everything. */
   | { readonly type: 'drop' }

@@ -36,6 +36,7 @@ const phases = {
   accepting: reduce(base, accept()).state,
   beginning: reduce({ ...base, leaf: 11, turns: [turn(1)] }, begin()).state,
   ending: reduce({ ...base, leaf: 11, turns: [turn(1, running)] }, { type: 'stop', key: 7, now, turnId: 'turn-1' }).state,
+  expiring: reduce({ ...base, leaf: 11, turns: [turn(1, running)] }, { type: 'expire', now: now + 60_000, turnId: 'turn-1' }).state,
   aborting: reduce({ ...base, leaf: 11, turns: [turn(1, { state: 'resuming', run: 1, bridge: 'b1' })] }, { type: 'stop', key: 7, now, turnId: 'turn-1' }).state,
 } satisfies Record<string, ConversationState>
 
@@ -100,6 +101,7 @@ const table: Table = {
   accepting: { ...nothing, ...early, delta: stray, gap: stray, stray, committed: 'answer:accepted message.added turn.queued publish', stale: 'answer:moved drop', conflict: 'answer:idempotency_conflict', unwritten: 'answer:unavailable' },
   beginning: { ...nothing, ...early, delta: stray, gap: stray, stray, committed: 'turn.started answer:granted', stale: 'answer:busy drop', conflict: 'answer:busy', unwritten: 'answer:busy' },
   ending: { ...nothing, ...early, delta: '', gap: '', stray, committed: 'turn.finished abort answer:stopped', stale: 'answer:moved drop', conflict: 'answer:idempotency_conflict', unwritten: 'answer:unavailable' },
+  expiring: { ...nothing, ...early, delta: '', gap: '', stray, committed: 'turn.failed abort deadLetter', stale: 'drop', conflict: '', unwritten: '' },
   aborting: { ...nothing, ...early, delta: '', gap: '', stray, aborted: 'show:"Hello the" write:end(stopped,a1,"Hello the")', abortSilence: 'write:end(stopped,a2,"")' },
 }
 
@@ -142,7 +144,8 @@ t.test('a turn whose grants bring no text fails after the fifth', async (t) => {
     state = done.state
     effects = [...effects, ...done.effects]
   }
-  t.equal(effects.map(brief).join(' '), 'write:end(engine_unavailable,a1,"") turn.failed abort answer:gone')
+  t.equal(effects.map(brief).join(' '), 'write:end(engine_unavailable,a1,"") turn.failed abort answer:gone deadLetter')
+  t.match(effects.at(-1), { letter: { turnId: 'turn-1', conversationId: 1, lane: 'standard', reason: 'engine_unavailable', attempt: 1, run: 5, bridge: 'b2' } })
   t.same(state.turns, [])
 })
 

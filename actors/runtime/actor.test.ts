@@ -29,6 +29,7 @@ function newActor(unfinished: readonly TurnRow[], over: { write?: () => Promise<
     feeds: { markDirty: () => undefined },
     publish: () => undefined,
     control: over.control ?? (() => Promise.resolve(null)),
+    deadLetter: () => undefined,
     turnAdded: (id, actor) => turns.set(id, actor),
     turnRemoved: (id) => turns.delete(id),
     dropped: () => undefined,

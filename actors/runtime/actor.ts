@@ -4,6 +4,7 @@
  */
 import { ChatError } from '../../protocol/errors.ts'
 import type { ControlReply } from '../../protocol/bus/control.ts'
+import type { DeadLetter } from '../../platform/bus/dead-letters.ts'
 import type { ConversationRow, ConversationStore, OwnerToken, TurnRow, WriteResult } from '../../storage/conversation-store.ts'
 import type { Answer, ConversationEvent, DurableEvent, Effect } from '../conversation/events.ts'
 import { attachEffect } from '../conversation/progress.ts'
@@ -26,6 +27,8 @@ export interface ActorHost {
   readonly feeds: FeedSchedule
   publish(turn: Turn, conversationId: number): void
   control(bridge: string, request: { readonly type: 'abort' | 'attach'; readonly turnId: string; readonly run: number; readonly offset?: number; readonly idOffset?: number }, timeoutMs: number): Promise<ControlReply | null>
+  /** Its turn's end is committed, and the letter with it. */
+  deadLetter(letter: DeadLetter): void
   turnAdded(turnId: string, actor: ConversationActor): void
   turnRemoved(turnId: string): void
   /** The conversation is another's now. */
@@ -240,6 +243,9 @@ export class ConversationActor {
         break
       case 'abort':
         void this.#host.control(effect.bridge, { type: 'abort', turnId: effect.turnId, run: effect.run }, abortAnswerMs)
+        break
+      case 'deadLetter':
+        this.#host.deadLetter(effect.letter)
         break
       case 'attach':
         void this.#attach(effect).catch(() => undefined)

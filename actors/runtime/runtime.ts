@@ -4,6 +4,7 @@ import { decodeControlReply, encodeBus } from '../../protocol/bus/codec.ts'
 import type { ControlReply, ControlRequest } from '../../protocol/bus/control.ts'
 import { busVersion, controlSubject } from '../../protocol/bus/subjects.ts'
 import type { Channel } from '../../platform/bus/channel.ts'
+import type { DeadLetter, DeadLetters } from '../../platform/bus/dead-letters.ts'
 import type { JobQueue } from '../../platform/bus/job-queue.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Service } from '../../platform/lifecycle/service.ts'
@@ -16,6 +17,7 @@ import { Flusher } from '../feed/flusher.ts'
 import type { ActorHost, ConversationActor } from './actor.ts'
 import { BusEndpoint } from './bus-endpoint.ts'
 import { Conversations } from './conversations.ts'
+import { DeadLetterOutbox } from './dead-letter-outbox.ts'
 import { Deadlines } from './deadlines.ts'
 import { ActorDirectory } from './directory.ts'
 import { OwnershipCheck } from './ownership-check.ts'
@@ -27,6 +29,7 @@ export interface ConversationRuntimeOptions {
   readonly store: ConversationStore
   readonly channel: Channel
   readonly jobQueue: JobQueue
+  readonly deadLetters: DeadLetters
   /** Name of this edge on the bus. */
   readonly node: string
   readonly logger: Logger
@@ -61,6 +64,7 @@ class Runtime implements ConversationRuntime, ActorHost {
   readonly #publisher: JobPublisher
   readonly #sweeper: Sweeper
   readonly #deadlines: Deadlines
+  readonly #outbox: DeadLetterOutbox
   readonly #endpoint: BusEndpoint
   readonly #ownership: OwnershipCheck
   readonly #actorOfTurn = new Map<string, ConversationActor>()
@@ -103,6 +107,7 @@ class Runtime implements ConversationRuntime, ActorHost {
       overdue: () => this.#overdue(),
       expire: async (turnId) => void (await actorOfTurn(turnId)?.perform(() => ({ type: 'expire', now: this.now(), turnId }))),
     })
+    this.#outbox = new DeadLetterOutbox({ store, deadLetters: options.deadLetters, logger, now: this.now })
     this.#endpoint = new BusEndpoint({
       channel,
       node,
@@ -131,10 +136,12 @@ class Runtime implements ConversationRuntime, ActorHost {
     this.#publisher.start()
     this.#sweeper.start()
     this.#deadlines.start()
+    this.#outbox.start()
     this.#unwatchBus = this.#options.channel.onStatus((status) => {
       if (status !== 'connected') return
       this.#publisher.retry()
       this.#sweeper.busReturned()
+      void this.#outbox.sendAll()
     })
     this.#ownership.start()
     return Promise.resolve()
@@ -152,6 +159,7 @@ class Runtime implements ConversationRuntime, ActorHost {
     this.#stopping.abort()
     await this.#sweeper.stop()
     await this.#deadlines.stop()
+    await this.#outbox.stop()
     await this.#ownership.stop()
     await this.#directory.close()
     this.feeds.close()
@@ -182,6 +190,10 @@ class Runtime implements ConversationRuntime, ActorHost {
       // A bridge that is gone, or a bus that is away: the turn's job is delivered to another.
       return null
     }
+  }
+
+  deadLetter(letter: DeadLetter): void {
+    this.#outbox.send(letter)
   }
 
   turnAdded(turnId: string, actor: ConversationActor): void {

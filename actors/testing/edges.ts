@@ -30,11 +30,13 @@ export async function startEdge(node: string, shards: readonly string[], bus: Me
   await storage.start()
   const channel = bus.channel()
   const jobQueue = bus.jobQueue()
-  const runtime = createConversationRuntime({ store: storage.store, channel, jobQueue, node, logger, clock: systemClock, turnDeadlineMs })
+  const deadLetters = bus.deadLetters()
+  const runtime = createConversationRuntime({ store: storage.store, channel, jobQueue, deadLetters, node, logger, clock: systemClock, turnDeadlineMs })
   await runtime.start()
   const close = async (): Promise<void> => {
     await channel.close()
     await jobQueue.close()
+    await deadLetters.close()
     await storage.stop()
   }
   return {
