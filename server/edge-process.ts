@@ -43,7 +43,7 @@ export async function startEdgeProcess(config: Config, server: ServerProcess, ad
   )
 
   const adapters = adapt({ store: storage.store, channel, jobQueue: bus.jobQueue, deadLetters: bus.deadLetters })
-  const runtime = await parts.add(createConversationRuntime({ ...adapters, node, logger, clock, turnDeadlineMs: config.CHATTERBOT_TURN_DEADLINE_SECONDS * 1000 }))
+  const runtime = await parts.add(createConversationRuntime({ ...adapters, node, logger, clock, turnDeadlineMs: config.CHATTERBOT_TURN_DEADLINE_SECONDS * 1000, lapsed: (id) => storage.liveness.lapsedFor(id) }))
   metrics.gauge({ name: 'chatterbot_waiting_writes', help: 'Writes that have no outcome yet' }, (gauge) => gauge.set(storage.waitingWrites()))
   metrics.gauge({ name: 'chatterbot_actors', help: 'Conversations in memory' }, (gauge) => gauge.set(runtime.counts().actors))
   metrics.gauge({ name: 'chatterbot_unfinished_turns', help: 'Turns accepted and not ended' }, (gauge) => gauge.set(runtime.counts().turns))

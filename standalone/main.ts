@@ -82,7 +82,17 @@ async function startParts(config: Config, logger: LogSink): Promise<void> {
 
   const bus = new MemoryBus({ onHandlerError: (error, subject) => logger.error({ err: error, subject }, 'a bus handler failed') })
   const runtime = await parts.add(
-    createConversationRuntime({ store: storage.store, channel: bus.channel(), jobQueue: bus.jobQueue(), deadLetters: bus.deadLetters(), node, logger, clock, turnDeadlineMs: config.CHATTERBOT_TURN_DEADLINE_SECONDS * 1000 }),
+    createConversationRuntime({
+      store: storage.store,
+      channel: bus.channel(),
+      jobQueue: bus.jobQueue(),
+      deadLetters: bus.deadLetters(),
+      node,
+      logger,
+      clock,
+      turnDeadlineMs: config.CHATTERBOT_TURN_DEADLINE_SECONDS * 1000,
+      lapsed: (id) => storage.liveness.lapsedFor(id),
+    }),
   )
   metrics.gauge({ name: 'chatterbot_actors', help: 'Conversations in memory' }, (gauge) => gauge.set(runtime.counts().actors))
   metrics.gauge({ name: 'chatterbot_unfinished_turns', help: 'Turns accepted and not ended' }, (gauge) => gauge.set(runtime.counts().turns))

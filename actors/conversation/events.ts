@@ -55,6 +55,8 @@ export type ImmediateEvent =
   | { readonly type: 'cut'; readonly turnId: string }
   /** The bridge's answer to `attach`; null: it does not hold the run, or cannot be reached. */
   | { readonly type: 'attached'; readonly now: number; readonly turnId: string; readonly run: number; readonly offset: number; readonly idOffset: number; readonly answer: { readonly text: string; readonly ids: Uint8Array } | null }
+  /** Its bridge does not hold the run any more: it has let go of it, or is gone. */
+  | { readonly type: 'released'; readonly turnId: string; readonly run: number }
   | { readonly type: 'written'; readonly now: number; readonly result: WriteResult }
   /** The write was given up, and the store has told since that nothing of it was committed. */
   | { readonly type: 'unwritten' }

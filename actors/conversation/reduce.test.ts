@@ -60,6 +60,7 @@ const events = {
   cut: { type: 'cut', turnId: 'turn-1' },
   attached: { type: 'attached', now, turnId: 'turn-1', run: 1, offset: 0, idOffset: 0, answer: { text: 'Hello there', ids: new Uint8Array(8) } },
   attachLost: { type: 'attached', now, turnId: 'turn-1', run: 1, offset: 0, idOffset: 0, answer: null },
+  released: { type: 'released', turnId: 'turn-1', run: 1 },
   committed: { type: 'written', now, result: { status: 'committed', accepted: { userMessageId: 90, replyMessageId: 91 } } },
   stale: { type: 'written', now, result: { status: 'stale' } },
   conflict: { type: 'written', now, result: { status: 'conflict' } },
@@ -87,7 +88,7 @@ function brief(effect: Effect): string {
 
 type Table = Record<keyof typeof phases, Record<keyof typeof events, string>>
 
-const nothing = { gap: '', attached: '', attachLost: '', committed: '', stale: '', conflict: '', unwritten: '', aborted: '', abortSilence: '', cut: '', expireEarly: '' }
+const nothing = { gap: '', attached: '', attachLost: '', released: '', committed: '', stale: '', conflict: '', unwritten: '', aborted: '', abortSilence: '', cut: '', expireEarly: '' }
 const stray = 'abort'
 const early = { send: 'answer:busy', edit: 'answer:busy', begin: 'answer:busy', beginFresh: 'answer:busy', finish: 'answer:busy', finishStray: 'answer:busy', stop: 'answer:busy', expire: '' }
 
@@ -208,6 +209,13 @@ t.test('an edit that was not written leaves no replay that nobody will answer', 
   const ignored = reduce(edited.state, { ...events.attached, offset: 5, idOffset: 1 })
   const { state } = reduce(ignored.state, events.unwritten)
   t.same(reduce(state, events.gap).effects.map(brief), ['attach@5'])
+})
+
+t.test('a run that its bridge has let go of is granted anew at once, and goes on from its text', async (t) => {
+  const { state } = reduce(phases.running, events.released)
+  t.same(reduce(state, events.begin).effects.map(brief), ['write:begin(r2,a1)'])
+  const other = reduce(phases.running, { ...events.released, run: 7 }).state
+  t.same(reduce(other, events.begin).effects.map(brief), ['answer:busy'], 'not by the word of another run')
 })
 
 t.test('a run that is heard of is not granted anew while its text is not known', async (t) => {

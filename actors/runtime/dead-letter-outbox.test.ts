@@ -47,7 +47,7 @@ t.test('a turn that fails by its bridge\'s word, or is stopped, leaves no dead l
 
 t.test('the end of a turn waits for no dead letter: that follows when the bus is back', { timeout: 60_000 }, async (t) => {
   const world = await newWorld(t, postgres)
-  const edge = await world.edge('edge-1', 1_500)
+  const edge = await world.edge('edge-1', { turnDeadlineMs: 1_500 })
   const device = new Device()
   const id = await create(edge)
   await open(edge, 'ann', id, device)
@@ -60,7 +60,7 @@ t.test('the end of a turn waits for no dead letter: that follows when the bus is
 
 t.test('a dead letter survives the process that gave the turn up', { timeout: 60_000 }, async (t) => {
   const world = await newWorld(t, postgres)
-  const first = await world.edge('edge-1', 1_500)
+  const first = await world.edge('edge-1', { turnDeadlineMs: 1_500 })
   const device = new Device()
   const id = await create(first)
   await open(first, 'ann', id, device)

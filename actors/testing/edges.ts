@@ -4,6 +4,7 @@ import { ChatError } from '../../protocol/errors.ts'
 import { decodeServerMessage } from '../../protocol/websocket/client-codec.ts'
 import type { ServerEvent } from '../../protocol/websocket/messages.ts'
 import type { Subprotocol } from '../../protocol/websocket/subprotocols.ts'
+import type { Channel } from '../../platform/bus/channel.ts'
 import { MemoryBus } from '../../platform/bus/memory/memory-bus.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { createLogger } from '../../platform/logging/logger.ts'
@@ -24,14 +25,20 @@ export interface Edge {
   kill(): Promise<void>
 }
 
-export async function startEdge(node: string, shards: readonly string[], bus: MemoryBus, turnDeadlineMs = 60_000): Promise<Edge> {
+export interface EdgeSettings {
+  readonly turnDeadlineMs?: number
+  /** Puts something between the edge and its bus. */
+  readonly adapt?: (channel: Channel) => Channel
+}
+
+export async function startEdge(node: string, shards: readonly string[], bus: MemoryBus, { turnDeadlineMs = 60_000, adapt = (channel) => channel }: EdgeSettings = {}): Promise<Edge> {
   const storage = createPostgresStorage({ shards: evenShards(shards), node, bootId: randomUUID(), logger, clock: systemClock })
   await storage.migrate()
   await storage.start()
-  const channel = bus.channel()
+  const channel = adapt(bus.channel())
   const jobQueue = bus.jobQueue()
   const deadLetters = bus.deadLetters()
-  const runtime = createConversationRuntime({ store: storage.store, channel, jobQueue, deadLetters, node, logger, clock: systemClock, turnDeadlineMs })
+  const runtime = createConversationRuntime({ store: storage.store, channel, jobQueue, deadLetters, node, logger, clock: systemClock, turnDeadlineMs, lapsed: (id) => storage.liveness.lapsedFor(id) })
   await runtime.start()
   const close = async (): Promise<void> => {
     await channel.close()
@@ -100,8 +107,8 @@ export async function newWorld(t: TestContext, postgres: PostgresServer, shards 
   return {
     bus,
     urls,
-    edge: async (node = 'edge-1', turnDeadlineMs?: number) => {
-      const edge = await startEdge(node, urls, bus, turnDeadlineMs)
+    edge: async (node = 'edge-1', settings: EdgeSettings = {}) => {
+      const edge = await startEdge(node, urls, bus, settings)
       edges.push(edge)
       return edge
     },

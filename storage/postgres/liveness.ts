@@ -27,7 +27,6 @@ export class Liveness implements Service {
   readonly name = 'liveness'
   readonly #shards: ReadonlyMap<Shard, ShardLiveness>
   readonly #shardOf: (conversationId: number) => Shard
-  readonly #lapseListeners = new Set<(shard: string) => void>()
   #timer: NodeJS.Timeout | null = null
 
   constructor(options: LivenessOptions) {
@@ -35,9 +34,9 @@ export class Liveness implements Service {
     this.#shards = new Map(options.shards.map((shard) => [shard, new ShardLiveness(shard, options)]))
   }
 
-  /** Whether this process could not renew its sign for 4 s where the conversation is: then it may be another's already. */
-  lapsedFor(conversationId: number): boolean {
-    return this.of(this.#shardOf(conversationId)).lapsed
+  /** Whether this process could not renew its sign for 4 s where the conversation is, or anywhere: then what it owns there may be another's already. */
+  lapsedFor(conversationId?: number): boolean {
+    return conversationId === undefined ? this.lapsed.length > 0 : this.of(this.#shardOf(conversationId)).lapsed
   }
 
   of(shard: Shard): ShardLiveness {
@@ -47,12 +46,6 @@ export class Liveness implements Service {
   /** Names of the shards that have been without a renewal for 4 s. */
   get lapsed(): readonly string[] {
     return [...this.#shards.values()].filter(({ lapsed }) => lapsed).map(({ name }) => name)
-  }
-
-  /** Called when a shard was without a renewal for 4 s, by the monotonic clock; once until it is renewed. Returns the function that stops it. */
-  onLapse(listener: (shard: string) => void): () => void {
-    this.#lapseListeners.add(listener)
-    return () => this.#lapseListeners.delete(listener)
   }
 
   /** Resolves once every shard that can be reached has its sign; one that cannot gets it later. */
@@ -68,10 +61,7 @@ export class Liveness implements Service {
   })
 
   #tick(): void {
-    for (const shard of this.#shards.values()) {
-      void shard.renew()
-      if (shard.noticeLapse()) for (const listener of this.#lapseListeners) listener(shard.name)
-    }
+    for (const shard of this.#shards.values()) void shard.renew()
   }
 }
 
@@ -82,7 +72,6 @@ export class ShardLiveness {
   #renewedAt: number | null = null
   #renewing: Promise<void> | null = null
   #failing = false
-  #lapseNoticed = false
   #removed = false
 
   constructor(shard: Shard, options: LivenessOptions) {
@@ -116,13 +105,6 @@ export class ShardLiveness {
         this.#renewing = null
       })
     await this.#renewing
-  }
-
-  /** True once a lapse. */
-  noticeLapse(): boolean {
-    if (!this.lapsed) this.#lapseNoticed = false
-    else if (!this.#lapseNoticed) return (this.#lapseNoticed = true)
-    return false
   }
 
   /** Never rejects: a sign that stays behind lapses. */

@@ -1,5 +1,5 @@
 import { jetstream, JetStreamApiError, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream'
-import type { Msg } from '@nats-io/transport-node'
+import { headers, type Msg, type MsgHdrs } from '@nats-io/transport-node'
 import type { Logger } from '../../logging/logger.ts'
 import { BusError } from '../channel.ts'
 import type { Job, JobPointer, JobQueue, Lane, LaneDepth, PublishedJob } from '../job-queue.ts'
@@ -17,6 +17,9 @@ const publishAttempts = 3
 
 /** The server's code for a message too many: of the stream, or of its subject. */
 const refusedAsTooMany = 10077
+
+/** Names the edge that a job's conversation is at. A header, which processes that do not know it pass by. */
+const edgeHeader = 'Edge'
 
 const text = new TextEncoder()
 const ack = text.encode('+ACK')
@@ -71,10 +74,11 @@ export class NatsJobQueue implements JobQueue {
   }
 
   /** Null where the job was refused, and neither it nor a full lane is there by now. */
-  async #publish({ lane, turnId, conversationId }: JobPointer): Promise<PublishedJob | null> {
+  async #publish({ lane, turnId, conversationId, edge }: JobPointer): Promise<PublishedJob | null> {
     const subject = jobSubject(lane, turnId)
     try {
-      const { seq } = await this.#ask('publish', this.#client.publish(subject, text.encode(String(conversationId))))
+      const options = edge === undefined ? {} : { headers: edgeHeaders(edge) }
+      const { seq } = await this.#ask('publish', this.#client.publish(subject, text.encode(String(conversationId)), options))
       return { sequence: seq, duplicate: false }
     } catch (error) {
       if (!(error instanceof JetStreamApiError) || error.code !== refusedAsTooMany) throw error
@@ -138,6 +142,7 @@ export class NatsJobQueue implements JobQueue {
       return undefined
     }
     const { sequence, deliveries } = deliveryInfo(reply)
+    const edge = message.headers?.get(edgeHeader) ?? ''
     let settled = false
     const tell = (payload: Uint8Array): void => {
       if (!settled && this.#link.status === 'connected') this.#link.send(reply, payload)
@@ -146,6 +151,7 @@ export class NatsJobQueue implements JobQueue {
       lane,
       turnId,
       conversationId,
+      ...(edge === '' ? {} : { edge }),
       sequence,
       deliveries,
       working: () => tell(inProgress),
@@ -169,4 +175,10 @@ export class NatsJobQueue implements JobQueue {
   #ask<T>(what: string, work: Promise<T>): Promise<T> {
     return this.#requests.guard(work, { what, timeoutMs: answerTimeoutMs })
   }
+}
+
+function edgeHeaders(edge: string): MsgHdrs {
+  const all = headers()
+  all.set(edgeHeader, edge)
+  return all
 }
