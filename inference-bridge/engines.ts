@@ -6,7 +6,7 @@ import type { Service } from '../platform/lifecycle/service.ts'
 import type { Logger } from '../platform/logging/logger.ts'
 import { EngineConfigError } from './local-engine/config-error.ts'
 import type { FindModelProgress } from './local-engine/model/find-model.ts'
-import { defaultSettings } from './local-engine/options.ts'
+import { defaultSettings, type LocalEngineSettings } from './local-engine/options.ts'
 import { LocalEngineSupervisor, type SupervisorState } from './local-engine/supervisor.ts'
 import type { EngineEndpoint } from './vllm/client.ts'
 
@@ -23,6 +23,8 @@ export interface Engines {
 
 /** What an engine that batches by itself takes well. */
 const remoteConcurrency = 64
+/** Of the local one. */
+const mostSequences = 64
 
 export function chooseEngines(config: Config, logger: Logger): Engines {
   return config.CHATTERBOT_ENGINE_URL.length > 0 ? namedEngines(config) : localEngine(config, logger)
@@ -39,26 +41,31 @@ function namedEngines(config: Config): Engines {
   }
 }
 
+/** What the configuration says of the local engine, whoever starts it. */
+export function configuredLocalEngine(config: Config): LocalEngineSettings & { readonly sequences: number } {
+  return {
+    sequences: Math.min(config.CHATTERBOT_ENGINE_CONCURRENCY ?? defaultSettings.sequences, mostSequences),
+    cacheFolder: path.join(config.CHATTERBOT_CACHE_DIR, 'models'),
+    ...(config.CHATTERBOT_MODEL_PATH === null ? {} : { modelPath: config.CHATTERBOT_MODEL_PATH }),
+    ...(config.CHATTERBOT_MODEL_HUB_URL === null ? {} : { hubUrl: config.CHATTERBOT_MODEL_HUB_URL }),
+  }
+}
+
 function localEngine(config: Config, logger: Logger): Engines {
-  const concurrency = config.CHATTERBOT_ENGINE_CONCURRENCY ?? defaultSettings.sequences
+  const settings = configuredLocalEngine(config)
   let latest = 'starting'
   let tell: (detail: string) => void = () => {}
   const supervisor = new LocalEngineSupervisor({
-    engine: {
-      sequences: Math.min(concurrency, 64),
-      cacheFolder: path.join(config.CHATTERBOT_CACHE_DIR, 'models'),
-      ...(config.CHATTERBOT_MODEL_PATH === null ? {} : { modelPath: config.CHATTERBOT_MODEL_PATH }),
-      ...(config.CHATTERBOT_MODEL_HUB_URL === null ? {} : { hubUrl: config.CHATTERBOT_MODEL_HUB_URL }),
-    },
+    engine: settings,
     onLog: (line) => logger.warn({ line }, 'the local engine says'),
     onProgress: (progress) => {
       if (progress.step === 'source_failed') logger.warn({ source: progress.source, fault: progress.fault }, 'the model could not be fetched')
-      latest = describe(progress)
+      latest = describeModelProgress(progress)
       tell(latest)
     },
   })
   return {
-    concurrency: Math.min(concurrency, 64),
+    concurrency: settings.sequences,
     service: supervisor,
     start: async (listener) => {
       tell = listener
@@ -91,7 +98,7 @@ function missingOf(state: SupervisorState, latest: string): string | null {
   }
 }
 
-function describe(progress: FindModelProgress): string {
+export function describeModelProgress(progress: FindModelProgress): string {
   const mb = (bytes: number): number => Math.round(bytes / 1_000_000)
   switch (progress.step) {
     case 'cache_damaged':

@@ -9,10 +9,13 @@ export class SetupError extends Error {
   }
 }
 
-const terminal = process.stdout.isTTY === true
-const clearLine = terminal ? '\r\x1b[K' : ''
+let output = process.stdout
 const running = new Map()
-const lifeSignEvery = terminal ? 500 : 10_000
+
+/** Elsewhere than on standard output. Before the first step. */
+export function showStepsOn(stream) {
+  output = stream
+}
 
 /** Runs `work(progress)`; what `progress(text)` was last told is shown with the time, on a terminal all the while, elsewhere every 10 s. */
 export async function step(name, work) {
@@ -20,11 +23,11 @@ export async function step(name, work) {
   const seconds = () => `${((Date.now() - began) / 1000).toFixed(1)} s`
   const finish = (outcome) => {
     running.delete(name)
-    console.log(`${clearLine}${name}: ${outcome} ${seconds()}`)
+    output.write(`${output.isTTY ? '\r\x1b[K' : ''}${name}: ${outcome} ${seconds()}\n`)
   }
   let text = ''
   running.set(name, () => `${name} … ${text}${text === '' ? '' : ', '}${seconds()}`)
-  const timer = setInterval(showRunning, lifeSignEvery)
+  const timer = setInterval(showRunning, output.isTTY ? 500 : 10_000)
   try {
     const result = await work((latest) => { text = latest })
     finish('done in')
@@ -39,8 +42,7 @@ export async function step(name, work) {
 
 function showRunning() {
   const line = [...running.values()].map((show) => show()).join('; ')
-  if (terminal) process.stdout.write(`${clearLine}${line.slice(0, process.stdout.columns - 1)}`)
-  else console.log(line)
+  output.write(output.isTTY ? `\r\x1b[K${line.slice(0, output.columns - 1)}` : `${line}\n`)
 }
 
 /** Prints why the set-up stopped and what to do next. The exit code becomes 1. */

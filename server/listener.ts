@@ -37,8 +37,8 @@ export function displayHost(host: string): string {
   return host.includes(':') ? `[${host}]` : host
 }
 
-/** Whether the port can be listened on: the library says no more than that it failed, so that the question is put to the system. */
-async function probe(host: string, port: number): Promise<StartupFault | null> {
+/** Why the port cannot be listened on: the library says no more than that it failed, so that the question is put to the system. */
+export async function probe(host: string, port: number): Promise<StartupFault | null> {
   const code = await new Promise<string | null>((resolve) => {
     const server = createServer()
     server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''))

@@ -1,5 +1,5 @@
 /** Exit codes of sysexits.h. */
-export const exitCodes = { unavailable: 69, config: 78 } as const
+export const exitCodes = { usage: 64, unavailable: 69, config: 78 } as const
 
 /** Why the process cannot start, and what its operator can do about it. Told as it is, without a stack. */
 export class StartupFault extends Error {

@@ -12,8 +12,11 @@ import { DataFolderError } from './data-folder-error.ts'
 /** Of open(2) on macOS and the BSDs; Node passes it on. */
 const O_EXLOCK = 0x20
 
-/** Resolves with the function that gives the folder up. Rejects with DataFolderError `folder_in_use`. The folder must exist. */
-export async function lockFolder(folder: string): Promise<() => Promise<void>> {
+/**
+ * Resolves with the function that gives the folder up. Rejects with DataFolderError `folder_in_use`. The folder must exist.
+ * `holder`: the process that people are told of.
+ */
+export async function lockFolder(folder: string, holder = process.pid): Promise<() => Promise<void>> {
   const real = realpathSync.native(folder)
   const holderFile = path.join(real, 'holder.pid')
   const release = await (process.platform === 'linux' || process.platform === 'win32' ? holdName(real) : holdFile(real))
@@ -21,7 +24,7 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
     const holderPid = readPid(holderFile)
     throw new DataFolderError('folder_in_use', `${holderPid === null ? 'Another process' : `The process ${holderPid}`} uses the data folder ${real}.`, { holderPid })
   }
-  writeFileSync(holderFile, String(process.pid))
+  writeFileSync(holderFile, String(holder))
   return release
 }
 
