@@ -4,5 +4,5 @@
  */
 export const schemaVersions = {
   websocket: { version: 'chatterbot.v1', sha256: 'ca4e6c6f5f2ba66eb5ce096fef5d499ae982cd561dcf39d26adcbb2e861f66f3' },
-  bus: { version: 1, sha256: 'ae197c036708ae523a79c04714442f7d6a25ec7ea46e46caf3deb9c3748bc53e' },
+  bus: { version: 1, sha256: 'ad71b83b7b9698fe3a1207d00c8805d065453ee7f3aafe206a137609284cd5d3' },
 } as const

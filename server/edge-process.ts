@@ -1,21 +1,19 @@
 /** An edge as a process of its own: conversations on Postgres, jobs and tokens over NATS. */
 import { randomUUID } from 'node:crypto'
 import type { Channel } from '../platform/bus/channel.ts'
+import type { DeadLetters } from '../platform/bus/dead-letters.ts'
 import type { JobQueue } from '../platform/bus/job-queue.ts'
 import { NatsBus } from '../platform/bus/nats/nats-bus.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Config } from '../platform/config/config.ts'
 import type { OptionName } from '../platform/config/options.ts'
 import type { ServerProcess } from '../platform/lifecycle/server-process.ts'
-import { createCachesAndLimits } from '../platform/redis/caches-and-limits.ts'
 import type { ConversationStore } from '../storage/conversation-store.ts'
 import { evenShards } from '../storage/postgres/shard-map.ts'
 import { asStartupFault } from '../storage/postgres/startup-fault.ts'
 import { createPostgresStorage } from '../storage/postgres/storage.ts'
-import { ContextCache } from '../actors/context/context-cache.ts'
 import { createConversationRuntime } from '../actors/runtime/runtime.ts'
-import { limitTurns } from '../actors/turn-limits.ts'
-import { configuredEdge, turnLimit } from './configured-edge.ts'
+import { configuredEdge } from './configured-edge.ts'
 import { createEdge } from './edge.ts'
 
 /** Without these there are no other processes to work with. */
@@ -25,6 +23,7 @@ export interface EdgeAdapters {
   readonly store: ConversationStore
   readonly channel: Channel
   readonly jobQueue: JobQueue
+  readonly deadLetters: DeadLetters
 }
 
 /** Resolves once it takes clients. `adapt` may put something between the actors and what they stand on. */
@@ -43,16 +42,12 @@ export async function startEdgeProcess(config: Config, server: ServerProcess, ad
     { name: 'bus', missing: () => (channel.status === 'connected' ? null : 'NATS does not answer') },
   )
 
-  const { connection, limits, cache } = createCachesAndLimits({ redisUrl: config.REDIS_URL, node, logger, clock, metrics })
-  if (connection !== null) await parts.add(connection)
-  const adapters = adapt({ store: storage.store, channel, jobQueue: bus.jobQueue })
-  const contexts = new ContextCache({ store: adapters.store, cache: cache('context'), timelineOf: (conversationId) => storage.liveness.timelineOf(conversationId), metrics })
-  const runtime = await parts.add(createConversationRuntime({ ...adapters, contexts, node, logger, clock, turnDeadlineMs: config.CHATTERBOT_TURN_DEADLINE_SECONDS * 1000 }))
+  const adapters = adapt({ store: storage.store, channel, jobQueue: bus.jobQueue, deadLetters: bus.deadLetters })
+  const runtime = await parts.add(createConversationRuntime({ ...adapters, node, logger, clock, turnDeadlineMs: config.CHATTERBOT_TURN_DEADLINE_SECONDS * 1000, lapsed: (id) => storage.liveness.lapsedFor(id) }))
   metrics.gauge({ name: 'chatterbot_waiting_writes', help: 'Writes that have no outcome yet' }, (gauge) => gauge.set(storage.waitingWrites()))
   metrics.gauge({ name: 'chatterbot_actors', help: 'Conversations in memory' }, (gauge) => gauge.set(runtime.counts().actors))
   metrics.gauge({ name: 'chatterbot_unfinished_turns', help: 'Turns accepted and not ended' }, (gauge) => gauge.set(runtime.counts().turns))
 
-  const service = limitTurns(runtime.service, { limit: turnLimit(config, limits), store: adapters.store })
-  const edge = await parts.add(createEdge({ ...configuredEdge(config), sharesPort: true, service, readiness, metrics, logger, clock }))
+  const edge = await parts.add(createEdge({ ...configuredEdge(config), sharesPort: true, service: runtime.service, readiness, metrics, logger, clock }))
   server.sayReady({ port: edge.port })
 }

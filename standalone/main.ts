@@ -10,18 +10,15 @@ import { ServiceGroup, StoppedWhileStarting } from '../platform/lifecycle/servic
 import { exitCodes, StartupFault } from '../platform/lifecycle/startup-fault.ts'
 import { createLogger, type LogLevel, type LogSink } from '../platform/logging/logger.ts'
 import { createMetrics } from '../platform/metrics/metrics.ts'
-import { createCachesAndLimits } from '../platform/redis/caches-and-limits.ts'
 import { EmbeddedPostgres } from '../storage/pglite/supervisor.ts'
 import { evenShards, type ShardConfig } from '../storage/postgres/shard-map.ts'
 import { asStartupFault } from '../storage/postgres/startup-fault.ts'
 import { createPostgresStorage } from '../storage/postgres/storage.ts'
-import { ContextCache } from '../actors/context/context-cache.ts'
 import { createConversationRuntime } from '../actors/runtime/runtime.ts'
-import { limitTurns } from '../actors/turn-limits.ts'
 import { createBridge, type Bridge } from '../inference-bridge/bridge.ts'
 import { chooseEngines } from '../inference-bridge/engines.ts'
 import { configuredDefaults } from '../inference-bridge/settings.ts'
-import { configuredEdge, turnLimit } from '../server/configured-edge.ts'
+import { configuredEdge } from '../server/configured-edge.ts'
 import { createEdge } from '../server/edge.ts'
 import { displayHost } from '../server/listener.ts'
 
@@ -84,17 +81,25 @@ async function startParts(config: Config, logger: LogSink): Promise<void> {
   metrics.gauge({ name: 'chatterbot_waiting_writes', help: 'Writes that have no outcome yet' }, (gauge) => gauge.set(storage.waitingWrites()))
 
   const bus = new MemoryBus({ onHandlerError: (error, subject) => logger.error({ err: error, subject }, 'a bus handler failed') })
-  const { limits, cache } = createCachesAndLimits({ redisUrl: null, node, logger, clock, metrics })
-  const contexts = new ContextCache({ store: storage.store, cache: cache('context'), timelineOf: (conversationId) => storage.liveness.timelineOf(conversationId), metrics })
   const runtime = await parts.add(
-    createConversationRuntime({ store: storage.store, contexts, channel: bus.channel(), jobQueue: bus.jobQueue(), node, logger, clock, turnDeadlineMs: config.CHATTERBOT_TURN_DEADLINE_SECONDS * 1000 }),
+    createConversationRuntime({
+      store: storage.store,
+      channel: bus.channel(),
+      jobQueue: bus.jobQueue(),
+      deadLetters: bus.deadLetters(),
+      node,
+      logger,
+      clock,
+      turnDeadlineMs: config.CHATTERBOT_TURN_DEADLINE_SECONDS * 1000,
+      lapsed: (id) => storage.liveness.lapsedFor(id),
+    }),
   )
   metrics.gauge({ name: 'chatterbot_actors', help: 'Conversations in memory' }, (gauge) => gauge.set(runtime.counts().actors))
   metrics.gauge({ name: 'chatterbot_unfinished_turns', help: 'Turns accepted and not ended' }, (gauge) => gauge.set(runtime.counts().turns))
 
   let engineAnswers = (): boolean => false
   const edge = createEdge({
-    service: limitTurns(runtime.service, { limit: turnLimit(config, limits), store: storage.store }),
+    service: runtime.service,
     ...configuredEdge(config),
     sharesPort: false,
     readiness: [

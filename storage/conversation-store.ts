@@ -3,6 +3,7 @@
  * is refused as `stale` once another owner has claimed the conversation. Reads and writes reject with
  * ChatError `unavailable` while no shard can be reached.
  */
+import type { DeadLetter } from '../platform/bus/dead-letters.ts'
 import type { FinishReason, Message, Params, Timing, TurnError, Usage } from '../protocol/websocket/fields.ts'
 
 /** Compared for equality, in every write. */
@@ -102,6 +103,8 @@ export interface EndTurn {
   readonly cached: boolean
   readonly costUsd: number | null
   readonly endedAt: number
+  /** The turn is given up: its dead letter is committed with its end, and kept until it is said to be sent. Only of a failure. */
+  readonly deadLetter?: boolean
 }
 
 /** One step of one conversation; all of it happens, or nothing. */
@@ -181,4 +184,8 @@ export interface ConversationStore {
   turn(turnId: string): Promise<TurnRow | null>
   /** For the sweeper of each shard: queued and running turns accepted before `olderThan`, oldest first, one process at a time. */
   sweep(options: { readonly olderThan: number; readonly limit: number }): Promise<readonly SweptTurn[]>
+  /** Dead letters of turns that failed before `failedBefore` and are not known to be sent, the oldest first. */
+  unsentDeadLetters(options: { readonly failedBefore: number; readonly limit: number }): Promise<readonly DeadLetter[]>
+  /** Idempotent. */
+  deadLetterSent(turnId: string): Promise<void>
 }

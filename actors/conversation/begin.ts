@@ -21,7 +21,7 @@ export function begin(state: ConversationState, event: BeginEvent): Transition {
   if (barrenGrants >= rules.barrenGrants) {
     // What an owner before this one showed is not known here: the end is another attempt's.
     const known = turn.state === 'resuming' ? { ...turn, attempt: turn.attempt + 1 } : turn
-    const ended = endTurn(known, event.now, { end: { type: 'failed', error: { code: 'engine_unavailable', message: 'No inference engine could complete the reply.', retryable: true } } })
+    const ended = endTurn(known, event.now, { end: { type: 'failed', error: { code: 'engine_unavailable', message: 'No inference engine could complete the reply.', retryable: true } }, deadLetter: true })
     return ending(state, ended, { type: 'begin', key: event.key })
   }
   const granted = grant(turn, event, barrenGrants)

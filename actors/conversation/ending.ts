@@ -1,4 +1,5 @@
 /** How a turn ends: what is stored, and what its clients are told. */
+import type { DeadLetter } from '../../platform/bus/dead-letters.ts'
 import type { FinishReason, TurnError, Usage } from '../../protocol/websocket/fields.ts'
 import type { ServerEvent } from '../../protocol/websocket/messages.ts'
 import type { Ended } from './state.ts'
@@ -10,6 +11,8 @@ export interface EndFacts {
   readonly model?: string | null
   readonly cached?: boolean
   readonly costUsd?: number | null
+  /** Nobody tries any more: an operator may. */
+  readonly deadLetter?: boolean
 }
 
 export function endTurn(turn: Turn, now: number, facts: EndFacts): Ended {
@@ -31,8 +34,16 @@ export function endTurn(turn: Turn, now: number, facts: EndFacts): Ended {
       cached: facts.cached ?? false,
       costUsd: facts.costUsd ?? null,
       endedAt: now,
+      ...(facts.deadLetter === true ? { deadLetter: true } : {}),
     },
   }
+}
+
+/** Of a turn that was given up. */
+export function deadLetterOf(conversationId: number, { turn, write }: Ended): DeadLetter | null {
+  if (write.deadLetter !== true || write.end.type !== 'failed') return null
+  const { turnId, lane, run, bridge } = turn
+  return { turnId, conversationId, lane, reason: write.end.error.code, attempt: write.attempt, run, bridge, failedAt: write.endedAt }
 }
 
 export function endEvent({ turn, write }: Ended): ServerEvent {

@@ -6,6 +6,7 @@ import type { ErrorCode } from '../../protocol/errors.ts'
 import type { FinishRequest } from '../../protocol/bus/finish.ts'
 import type { Params } from '../../protocol/websocket/fields.ts'
 import type { ReplyOf, ServerEvent } from '../../protocol/websocket/messages.ts'
+import type { DeadLetter } from '../../platform/bus/dead-letters.ts'
 import type { AcceptTurn, ConversationWrite, WriteResult } from '../../storage/conversation-store.ts'
 import type { Turn } from './turn.ts'
 
@@ -54,6 +55,8 @@ export type ImmediateEvent =
   | { readonly type: 'cut'; readonly turnId: string }
   /** The bridge's answer to `attach`; null: it does not hold the run, or cannot be reached. */
   | { readonly type: 'attached'; readonly now: number; readonly turnId: string; readonly run: number; readonly offset: number; readonly idOffset: number; readonly answer: { readonly text: string; readonly ids: Uint8Array } | null }
+  /** Its bridge does not hold the run any more: it has let go of it, or is gone. */
+  | { readonly type: 'released'; readonly turnId: string; readonly run: number }
   | { readonly type: 'written'; readonly now: number; readonly result: WriteResult }
   /** The write was given up, and the store has told since that nothing of it was committed. */
   | { readonly type: 'unwritten' }
@@ -85,5 +88,7 @@ export type Effect =
   | { readonly type: 'abort'; readonly bridge: string; readonly turnId: string; readonly run: number }
   | { readonly type: 'askAbort'; readonly bridge: string; readonly turnId: string; readonly run: number }
   | { readonly type: 'attach'; readonly bridge: string; readonly turnId: string; readonly run: number; readonly offset: number; readonly idOffset: number }
+  /** A turn was given up, and its letter is committed with its end. */
+  | { readonly type: 'deadLetter'; readonly letter: DeadLetter }
   /** Another owner has the conversation: forget everything. */
   | { readonly type: 'drop' }

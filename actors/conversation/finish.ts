@@ -1,5 +1,5 @@
 /** A turn ends: its bridge says so, a user stops it, or its time is up. */
-import { endEvent, endTurn } from './ending.ts'
+import { deadLetterOf, endEvent, endTurn } from './ending.ts'
 import type { ConversationEvent, Effect } from './events.ts'
 import { queuedEvent } from './accept.ts'
 import type { ConversationState, EndAnswer, Ended, Step } from './state.ts'
@@ -37,7 +37,7 @@ export function expire(state: ConversationState, event: Extract<ConversationEven
   const first = abortFirst(state, turn, event)
   if (first) return first
   const error = { code: 'deadline_exceeded', message: 'The reply was not complete in time.', retryable: true }
-  return ending(state, endTurn(turn, event.now, { end: { type: 'failed', error } }), null)
+  return ending(state, endTurn(turn, event.now, { end: { type: 'failed', error }, deadLetter: true }), null)
 }
 
 /** Writes the end, and lets the next waiting turn begin where the head is what ends. */
@@ -62,6 +62,8 @@ export function ended(state: ConversationState, step: Extract<Step, { type: 'end
   // A run that finished by itself needs no abort.
   if (step.answer?.type !== 'finish') effects.push(...abortRun(step.ended.turn))
   if (step.answer !== null) effects.push({ type: 'answer', key: step.answer.key, answer: answerOf(step.answer, step.ended) })
+  const letter = deadLetterOf(state.conversationId, step.ended)
+  if (letter !== null) effects.push({ type: 'deadLetter', letter })
   const promoted = step.promoted === null ? undefined : findTurn(next, step.promoted)
   if (promoted !== undefined) effects.push({ type: 'emit', event: queuedEvent(state.conversationId, promoted) }, { type: 'publish', turn: promoted })
   return { state: next, effects }

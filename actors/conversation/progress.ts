@@ -7,6 +7,7 @@ import { findTurn, replaceTurn, stay, type Transition } from './transitions.ts'
 
 type Delta = Extract<ConversationEvent, { type: 'delta' }>
 type Attached = Extract<ConversationEvent, { type: 'attached' }>
+type Released = Extract<ConversationEvent, { type: 'released' }>
 
 export function delta(state: ConversationState, event: Delta): Transition {
   const turn = findTurn(state, event.turnId)
@@ -55,6 +56,13 @@ export function attached(state: ConversationState, event: Attached): Transition 
   }
   if (event.offset > turn.text.length || event.idOffset > turn.ids.count) return stay(state)
   return append(state, { ...turn, state: 'running' }, { now: event.now, offset: event.offset, text: event.answer.text, idOffset: event.idOffset, ids: event.answer.ids })
+}
+
+/** Nothing more comes of the run: another bridge may be granted the turn at once. */
+export function released(state: ConversationState, event: Released): Transition {
+  const turn = findTurn(state, event.turnId)
+  if (turn === undefined || turn.run !== event.run || turn.cut) return stay(state)
+  return stay(heard(state, { ...turn, replayFrom: null }, 0))
 }
 
 export function attachEffect(turn: Turn): Effect[] {

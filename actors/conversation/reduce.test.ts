@@ -36,6 +36,7 @@ const phases = {
   accepting: reduce(base, accept()).state,
   beginning: reduce({ ...base, leaf: 11, turns: [turn(1)] }, begin()).state,
   ending: reduce({ ...base, leaf: 11, turns: [turn(1, running)] }, { type: 'stop', key: 7, now, turnId: 'turn-1' }).state,
+  expiring: reduce({ ...base, leaf: 11, turns: [turn(1, running)] }, { type: 'expire', now: now + 60_000, turnId: 'turn-1' }).state,
   aborting: reduce({ ...base, leaf: 11, turns: [turn(1, { state: 'resuming', run: 1, bridge: 'b1' })] }, { type: 'stop', key: 7, now, turnId: 'turn-1' }).state,
 } satisfies Record<string, ConversationState>
 
@@ -59,6 +60,7 @@ const events = {
   cut: { type: 'cut', turnId: 'turn-1' },
   attached: { type: 'attached', now, turnId: 'turn-1', run: 1, offset: 0, idOffset: 0, answer: { text: 'Hello there', ids: new Uint8Array(8) } },
   attachLost: { type: 'attached', now, turnId: 'turn-1', run: 1, offset: 0, idOffset: 0, answer: null },
+  released: { type: 'released', turnId: 'turn-1', run: 1 },
   committed: { type: 'written', now, result: { status: 'committed', accepted: { userMessageId: 90, replyMessageId: 91 } } },
   stale: { type: 'written', now, result: { status: 'stale' } },
   conflict: { type: 'written', now, result: { status: 'conflict' } },
@@ -86,7 +88,7 @@ function brief(effect: Effect): string {
 
 type Table = Record<keyof typeof phases, Record<keyof typeof events, string>>
 
-const nothing = { gap: '', attached: '', attachLost: '', committed: '', stale: '', conflict: '', unwritten: '', aborted: '', abortSilence: '', cut: '', expireEarly: '' }
+const nothing = { gap: '', attached: '', attachLost: '', released: '', committed: '', stale: '', conflict: '', unwritten: '', aborted: '', abortSilence: '', cut: '', expireEarly: '' }
 const stray = 'abort'
 const early = { send: 'answer:busy', edit: 'answer:busy', begin: 'answer:busy', beginFresh: 'answer:busy', finish: 'answer:busy', finishStray: 'answer:busy', stop: 'answer:busy', expire: '' }
 
@@ -100,6 +102,7 @@ const table: Table = {
   accepting: { ...nothing, ...early, delta: stray, gap: stray, stray, committed: 'answer:accepted message.added turn.queued publish', stale: 'answer:moved drop', conflict: 'answer:idempotency_conflict', unwritten: 'answer:unavailable' },
   beginning: { ...nothing, ...early, delta: stray, gap: stray, stray, committed: 'turn.started answer:granted', stale: 'answer:busy drop', conflict: 'answer:busy', unwritten: 'answer:busy' },
   ending: { ...nothing, ...early, delta: '', gap: '', stray, committed: 'turn.finished abort answer:stopped', stale: 'answer:moved drop', conflict: 'answer:idempotency_conflict', unwritten: 'answer:unavailable' },
+  expiring: { ...nothing, ...early, delta: '', gap: '', stray, committed: 'turn.failed abort deadLetter', stale: 'drop', conflict: '', unwritten: '' },
   aborting: { ...nothing, ...early, delta: '', gap: '', stray, aborted: 'show:"Hello the" write:end(stopped,a1,"Hello the")', abortSilence: 'write:end(stopped,a2,"")' },
 }
 
@@ -142,7 +145,8 @@ t.test('a turn whose grants bring no text fails after the fifth', async (t) => {
     state = done.state
     effects = [...effects, ...done.effects]
   }
-  t.equal(effects.map(brief).join(' '), 'write:end(engine_unavailable,a1,"") turn.failed abort answer:gone')
+  t.equal(effects.map(brief).join(' '), 'write:end(engine_unavailable,a1,"") turn.failed abort answer:gone deadLetter')
+  t.match(effects.at(-1), { letter: { turnId: 'turn-1', conversationId: 1, lane: 'standard', reason: 'engine_unavailable', attempt: 1, run: 5, bridge: 'b2' } })
   t.same(state.turns, [])
 })
 
@@ -205,6 +209,13 @@ t.test('an edit that was not written leaves no replay that nobody will answer', 
   const ignored = reduce(edited.state, { ...events.attached, offset: 5, idOffset: 1 })
   const { state } = reduce(ignored.state, events.unwritten)
   t.same(reduce(state, events.gap).effects.map(brief), ['attach@5'])
+})
+
+t.test('a run that its bridge has let go of is granted anew at once, and goes on from its text', async (t) => {
+  const { state } = reduce(phases.running, events.released)
+  t.same(reduce(state, events.begin).effects.map(brief), ['write:begin(r2,a1)'])
+  const other = reduce(phases.running, { ...events.released, run: 7 }).state
+  t.same(reduce(other, events.begin).effects.map(brief), ['answer:busy'], 'not by the word of another run')
 })
 
 t.test('a run that is heard of is not granted anew while its text is not known', async (t) => {

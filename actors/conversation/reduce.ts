@@ -7,7 +7,7 @@ import { begin, begun } from './begin.ts'
 import type { ConversationEvent, DurableEvent, Effect } from './events.ts'
 import { endTurn } from './ending.ts'
 import { ended, ending, expire, finish, stop } from './finish.ts'
-import { attached, delta } from './progress.ts'
+import { attached, delta, released } from './progress.ts'
 import { replaceTurn, stay, type Transition } from './transitions.ts'
 import type { ConversationState, Step } from './state.ts'
 import type { TurnRow } from '../../storage/conversation-store.ts'
@@ -18,6 +18,8 @@ export function reduce(state: ConversationState, event: ConversationEvent): Tran
       return delta(state, event)
     case 'attached':
       return attached(state, event)
+    case 'released':
+      return released(state, event)
     case 'cut':
       return { state: replaceTurn(state, event.turnId, (turn) => ({ ...turn, cut: true })), effects: [] }
     case 'written':

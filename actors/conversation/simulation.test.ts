@@ -178,6 +178,9 @@ class World {
         case 'emit':
           this.event(effect.event)
           break
+        case 'deadLetter':
+          if (this.rows.get(effect.letter.turnId)?.end?.end.type !== 'failed') throw new Error('a dead letter of a turn that did not fail')
+          break
         case 'drop':
           this.replaceOwner()
           return

@@ -70,12 +70,21 @@ class Subscriber implements Subscription {
 export interface FeedSchedule {
   /** Call `flush` soon: at once for `urgent`, else at the process's next flush. */
   markDirty(feed: Feed, urgent: boolean): void
+  /** Nothing may be sent at the moment; what is dirty is flushed when that ends. */
+  readonly held: boolean
+}
+
+/** Hears all that a feed is told, as it is told. */
+export interface FeedTap {
+  show(turnId: string, attempt: number, text: string): void
+  emit(event: ServerEvent): void
 }
 
 export class Feed {
   readonly #conversationId: number
   readonly #schedule: FeedSchedule
   readonly #subscribers = new Set<Subscriber>()
+  readonly #taps = new Set<FeedTap>()
   #entries: Entry[] = []
   /** Index of the first entry kept. */
   #base = 0
@@ -88,8 +97,20 @@ export class Feed {
     this.#schedule = schedule
   }
 
-  get subscriberCount(): number {
-    return this.#subscribers.size
+  /** Whether anybody hears of it, here or at another edge. */
+  get hasAudience(): boolean {
+    return this.#subscribers.size > 0 || this.#taps.size > 0
+  }
+
+  /** The text of the turn that runs, as far as it was shown. */
+  get shown(): { readonly turnId: string; readonly attempt: number; readonly text: string } | null {
+    return this.#current
+  }
+
+  /** Returns the function that ends it. */
+  tap(tap: FeedTap): () => void {
+    this.#taps.add(tap)
+    return () => this.#taps.delete(tap)
   }
 
   /** A subscriber that will see all events from now on, and of the turn's text what lies beyond `position`. */
@@ -106,6 +127,7 @@ export class Feed {
 
   /** Adds to the text of a turn's attempt. Another attempt than before starts from nothing. */
   show(turnId: string, attempt: number, text: string): void {
+    for (const tap of this.#taps) tap.show(turnId, attempt, text)
     const current = this.#current
     const same = current !== null && current.turnId === turnId && current.attempt === attempt
     const shown = same ? current : (this.#current = { turnId, attempt, text: '', flushed: 0, tail: '' })
@@ -116,6 +138,7 @@ export class Feed {
   }
 
   emit(event: ServerEvent): void {
+    for (const tap of this.#taps) tap.emit(event)
     const ending = event.type === 'turn.finished' || event.type === 'turn.failed'
     const text = this.#current
     const ends = ending && text !== null && text.turnId === event.turn_id && text.attempt === event.attempt ? text : null
@@ -133,6 +156,7 @@ export class Feed {
 
   /** Brings every subscriber up to date that can be. */
   flush(): void {
+    if (this.#schedule.held) return this.#schedule.markDirty(this, false)
     for (const subscriber of this.#subscribers) this.#advance(subscriber)
     if (this.#current !== null) {
       this.#current.flushed = this.#current.text.length
@@ -143,6 +167,7 @@ export class Feed {
   }
 
   pump(subscriber: Subscriber): void {
+    if (this.#schedule.held) return this.#schedule.markDirty(this, false)
     this.#advance(subscriber)
     this.#trim()
   }

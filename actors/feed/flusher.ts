@@ -9,14 +9,21 @@ const longestMs = 100
 
 export class Flusher implements FeedSchedule {
   readonly #monotonic: () => number
+  readonly #isHeld: () => boolean
   #urgent = new Set<Feed>()
   #dirty = new Set<Feed>()
   #immediate: NodeJS.Immediate | null = null
   #timer: NodeJS.Timeout | null = null
   #intervalMs = shortestMs
 
-  constructor(monotonic: () => number) {
+  /** `isHeld`: nothing may be sent at the moment; it is asked again at each flush. */
+  constructor(monotonic: () => number, isHeld: () => boolean = () => false) {
     this.#monotonic = monotonic
+    this.#isHeld = isHeld
+  }
+
+  get held(): boolean {
+    return this.#isHeld()
   }
 
   markDirty(feed: Feed, urgent: boolean): void {
@@ -50,13 +57,13 @@ export class Flusher implements FeedSchedule {
     }, this.#intervalMs)
   }
 
-  /** Sends what is due, and stops the timers. */
+  /** Sends what is due, where it may be sent, and stops the timers. */
   close(): void {
+    for (const feed of new Set([...this.#urgent, ...this.#dirty])) if (!this.held) feed.flush()
     if (this.#timer !== null) clearTimeout(this.#timer)
     if (this.#immediate !== null) clearImmediate(this.#immediate)
     this.#timer = null
     this.#immediate = null
-    for (const feed of new Set([...this.#urgent, ...this.#dirty])) feed.flush()
     this.#urgent.clear()
     this.#dirty.clear()
   }

@@ -7,11 +7,9 @@ import type { Channel, ChannelMessage } from '../../platform/bus/channel.ts'
 import { createLogger } from '../../platform/logging/logger.ts'
 import type { ConversationRow, ConversationStore, TurnRow, WriteResult } from '../../storage/conversation-store.ts'
 import { Device } from '../testing/edges.ts'
-import { storedContexts } from '../context/context-cache.ts'
 import { ConversationActor, type ActorHost } from './actor.ts'
 import { BusEndpoint } from './bus-endpoint.ts'
-import { Conversations } from './conversations.ts'
-import type { ActorDirectory } from './directory.ts'
+import { LocalConversations } from './local-conversations.ts'
 
 const now = 1_000_000
 const turnId = '01890a5d-ac96-7000-8000-000000000001'
@@ -22,15 +20,16 @@ const running: TurnRow = {
 }
 const token = { epoch: 1, node: 'edge-1', bootId: 'boot' } as unknown as ConstructorParameters<typeof ConversationActor>[1]
 
-function newActor(unfinished: readonly TurnRow[], over: { write?: () => Promise<WriteResult>; control?: () => Promise<ControlReply | null>; claim?: () => Promise<never>; pause?: () => Promise<void> } = {}) {
+function newActor(unfinished: readonly TurnRow[], over: { write?: () => Promise<WriteResult>; control?: () => Promise<ControlReply | 'nobody' | null>; claim?: () => Promise<never>; pause?: () => Promise<void> } = {}) {
   const turns = new Map<string, ConversationActor>()
   const host: ActorHost = {
-    contexts: storedContexts(null as never),
     store: { write: over.write ?? (() => Promise.resolve({ status: 'committed' })), claim: over.claim } as unknown as ConversationStore,
     now: () => now,
-    feeds: { markDirty: () => undefined },
+    feeds: { markDirty: () => undefined, held: false },
     publish: () => undefined,
     control: over.control ?? (() => Promise.resolve(null)),
+    deadLetter: () => undefined,
+    activated: () => undefined,
     turnAdded: (id, actor) => turns.set(id, actor),
     turnRemoved: (id) => turns.delete(id),
     dropped: () => undefined,
@@ -136,11 +135,10 @@ t.test('an actor that was dropped claims no more, however its write ended', asyn
 t.test('nothing follows the news that a conversation was lost', async (t) => {
   const { actor } = newActor([])
   const store = { messagesBefore: () => Promise.resolve({ messages: [], hasMore: false }) } as unknown as ConversationStore
-  const directory = { peek: () => actor, get: () => Promise.resolve(actor) } as unknown as ActorDirectory
-  const conversations = new Conversations({ store, directory, now: () => now, turnDeadlineMs: 60_000, actorOfTurn: () => undefined, load: () => ({ queueDepth: 0, etaMs: 0 }) })
+  const local = new LocalConversations({ store, now: () => now, turnDeadlineMs: 60_000, confirm: () => Promise.resolve() })
   const device = new Device()
   let moved = 0
-  const { subscription } = await conversations.open('ann', { type: 'conversation.open', conversation_id: 1 }, device, () => {
+  const { subscription } = await local.open(actor, { type: 'conversation.open', conversation_id: 1 }, device, () => {
     moved += 1
   })
   subscription.start()
@@ -171,9 +169,8 @@ t.test('a turn is not granted before its context can be told', async (t) => {
   const endpoint = new BusEndpoint({
     channel,
     node: 'edge-1',
-    directory: { get: () => Promise.resolve(actor) } as unknown as ActorDirectory,
-    store: null as never,
-    contexts: storedContexts({ path } as unknown as ConversationStore),
+    placement: { run: (_, here) => here(actor) },
+    store: { path } as unknown as ConversationStore,
     logger: createLogger({ level: 'silent', name: 'test' }),
     now: () => now,
     actorOfTurn: () => actor,

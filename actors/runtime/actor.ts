@@ -4,8 +4,8 @@
  */
 import { ChatError } from '../../protocol/errors.ts'
 import type { ControlReply } from '../../protocol/bus/control.ts'
+import type { DeadLetter } from '../../platform/bus/dead-letters.ts'
 import type { ConversationRow, ConversationStore, OwnerToken, TurnRow, WriteResult } from '../../storage/conversation-store.ts'
-import type { ContextSource } from '../context/context-cache.ts'
 import type { Answer, ConversationEvent, DurableEvent, Effect } from '../conversation/events.ts'
 import { attachEffect } from '../conversation/progress.ts'
 import { reduce } from '../conversation/reduce.ts'
@@ -18,16 +18,29 @@ import { Mailbox } from './mailbox.ts'
 /** Sends, edits and grants are refused after this long without Postgres; ends wait. */
 export const patienceMs = 2_000
 const abortAnswerMs = 2_000
+/** A bridge that is asked for a run while another waits for the grant. */
+const releaseAnswerMs = 1_000
 const mailboxCapacity = 64
+
+export interface BridgeRequest {
+  readonly type: 'abort' | 'attach'
+  readonly turnId: string
+  readonly run: number
+  readonly offset?: number
+  readonly idOffset?: number
+}
 
 /** What an actor needs of its process. */
 export interface ActorHost {
   readonly store: ConversationStore
-  readonly contexts: ContextSource
   readonly now: () => number
   readonly feeds: FeedSchedule
   publish(turn: Turn, conversationId: number): void
-  control(bridge: string, request: { readonly type: 'abort' | 'attach'; readonly turnId: string; readonly run: number; readonly offset?: number; readonly idOffset?: number }, timeoutMs: number): Promise<ControlReply | null>
+  /** `nobody`: no bridge has that name. Null: no answer came. */
+  control(bridge: string, request: BridgeRequest, timeoutMs: number): Promise<ControlReply | 'nobody' | null>
+  /** Its turn's end is committed, and the letter with it. */
+  deadLetter(letter: DeadLetter): void
+  activated(actor: ConversationActor): void
   turnAdded(turnId: string, actor: ConversationActor): void
   turnRemoved(turnId: string): void
   /** The conversation is another's now. */
@@ -48,14 +61,14 @@ export class ConversationActor {
   #token: OwnerToken
   #nextKey = 1
   #dropped = false
-  idleSince: number
+  #idleSince: number
 
   constructor(host: ActorHost, token: OwnerToken, conversation: ConversationRow, unfinished: readonly TurnRow[]) {
     this.#host = host
     this.#token = token
     this.conversationId = conversation.conversationId
     this.feed = new Feed(conversation.conversationId, host.feeds)
-    this.idleSince = host.now()
+    this.#idleSince = host.now()
     // A run is taken to live until its bridge was asked: else its job could be granted anew before the answer.
     const turns = unfinished.map(turnFromRow).map((turn) => (turn.state === 'resuming' ? { ...turn, heardAt: host.now() } : turn)).sort((a, b) => Number(a.state === 'waiting') - Number(b.state === 'waiting') || a.replyMessageId - b.replyMessageId)
     this.#state = {
@@ -72,6 +85,7 @@ export class ConversationActor {
 
   /** Takes up what the owner before left: publishes what is queued, attaches to what runs. */
   activate(): void {
+    this.#host.activated(this)
     for (const turn of this.#state.turns) {
       this.#host.turnAdded(turn.turnId, this)
       if (turn.state === 'queued') this.#host.publish(turn, this.conversationId)
@@ -87,8 +101,23 @@ export class ConversationActor {
     return this.#token
   }
 
+  /** Another owner has the conversation, or nobody. */
+  get isDropped(): boolean {
+    return this.#dropped
+  }
+
   get isIdle(): boolean {
-    return this.#mailbox.idle && this.feed.subscriberCount === 0 && this.#state.turns.length === 0
+    return this.#mailbox.idle && !this.feed.hasAudience && this.#state.turns.length === 0
+  }
+
+  /** When it was used last. */
+  get idleSince(): number {
+    return this.#idleSince
+  }
+
+  /** It was used just now. */
+  touch(): void {
+    this.#idleSince = this.#host.now()
   }
 
   /** Whether a run of the turn was heard of a moment ago. */
@@ -130,7 +159,7 @@ export class ConversationActor {
   }
 
   /** An event that needs no commit. */
-  now(event: Extract<ConversationEvent, { type: 'delta' | 'attached' | 'cut' }>): void {
+  now(event: Extract<ConversationEvent, { type: 'delta' | 'attached' | 'released' | 'cut' }>): void {
     if (this.#dropped) return
     const { state, effects } = reduce(this.#state, event)
     this.#state = state
@@ -177,14 +206,13 @@ export class ConversationActor {
           this.#carryOut(effect)
       }
     }
-    this.idleSince = this.#host.now()
+    this.touch()
   }
 
   async #write(effect: Extract<Effect, { type: 'write' }>): Promise<ConversationEvent> {
     try {
       const write = { ...effect.write, conversationId: this.conversationId, token: this.#token }
       const result = await this.#host.store.write(write, effect.refusable ? { giveUpAfterMs: patienceMs } : {})
-      this.#host.contexts.committed(this.conversationId, this.#state.turns, write, result)
       if (result.status === 'refused') this.#host.fault('Postgres refused a row', new Error(`SQLSTATE ${result.sqlState}`), this.conversationId)
       return { type: 'written', now: this.#host.now(), result }
     } catch (error) {
@@ -220,7 +248,7 @@ export class ConversationActor {
 
   async #lastWord(effect: Extract<Effect, { type: 'askAbort' }>): Promise<ConversationEvent> {
     const reply = await this.#host.control(effect.bridge, { type: 'abort', turnId: effect.turnId, run: effect.run }, abortAnswerMs)
-    return { type: 'aborted', now: this.#host.now(), text: reply?.type === 'aborted' ? reply.text : null }
+    return { type: 'aborted', now: this.#host.now(), text: reply !== 'nobody' && reply?.type === 'aborted' ? reply.text : null }
   }
 
   #carryOutNow(effects: readonly Effect[]): void {
@@ -244,6 +272,9 @@ export class ConversationActor {
       case 'abort':
         void this.#host.control(effect.bridge, { type: 'abort', turnId: effect.turnId, run: effect.run }, abortAnswerMs)
         break
+      case 'deadLetter':
+        this.#host.deadLetter(effect.letter)
+        break
       case 'attach':
         void this.#attach(effect).catch(() => undefined)
         break
@@ -258,12 +289,28 @@ export class ConversationActor {
     const { turnId, run, offset, idOffset } = effect
     for (let attempt = 1; ; attempt += 1) {
       const reply = await this.#host.control(effect.bridge, { type: 'attach', turnId, run, offset, idOffset }, abortAnswerMs)
-      this.now({ type: 'attached', now: this.#host.now(), turnId, run, offset, idOffset, answer: reply?.type === 'attached' ? { text: reply.text, ids: reply.token_ids } : null })
+      this.now({ type: 'attached', now: this.#host.now(), turnId, run, offset, idOffset, answer: attachment(reply) })
       // A bridge that cannot be reached may still generate, and sends to the owner before: nothing else would tell of it.
-      if (reply !== null || !this.#resumes(turnId, run)) return
+      if ((reply !== null && reply !== 'nobody') || !this.#resumes(turnId, run)) return
       await this.#host.pause(attempt)
       if (!this.#resumes(turnId, run)) return
     }
+  }
+
+  /** Asks the bridge of a turn's run whether it holds that still, and takes what it has. True also where it does not answer. */
+  async isGeneratedStill(turnId: string): Promise<boolean> {
+    const turn = this.#state.turns.find((each) => each.turnId === turnId)
+    if (turn === undefined || turn.run === 0 || turn.bridge === null) return true
+    const { run, bridge } = turn
+    const [offset, idOffset] = [turn.text.length, turn.ids.count]
+    const reply = await this.#host.control(bridge, { type: 'attach', turnId, run, offset, idOffset }, releaseAnswerMs)
+    if (reply === 'nobody' || reply?.type === 'unknown') {
+      this.now({ type: 'released', turnId, run })
+      return false
+    }
+    const answer = attachment(reply)
+    if (answer !== null) this.now({ type: 'attached', now: this.#host.now(), turnId, run, offset, idOffset, answer })
+    return true
   }
 
   #resumes(turnId: string, run: number): boolean {
@@ -280,4 +327,8 @@ export class ConversationActor {
     for (const turn of before) if (!after.some((other) => other.turnId === turn.turnId)) this.#host.turnRemoved(turn.turnId)
     for (const turn of after) if (!before.some((other) => other.turnId === turn.turnId)) this.#host.turnAdded(turn.turnId, this)
   }
+}
+
+function attachment(reply: ControlReply | 'nobody' | null): { readonly text: string; readonly ids: Uint8Array } | null {
+  return reply !== 'nobody' && reply?.type === 'attached' ? { text: reply.text, ids: reply.token_ids } : null
 }

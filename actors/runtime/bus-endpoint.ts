@@ -1,28 +1,38 @@
-/** The edges' end of the bus: grants, contexts and finishes for bridges, and the deltas that they send here. */
+/**
+ * The edges' end of the bus: grants, contexts and finishes for bridges, and the deltas that they send here. A bridge asks
+ * the owner's edge where it knows it, else any: that one passes the request on to the owner.
+ */
 import { ChatError } from '../../protocol/errors.ts'
-import type { BeginReply, BeginRequest, ContextRequest } from '../../protocol/bus/begin.ts'
-import { decodeBeginRequest, decodeContextRequest, decodeDeltaBatch, decodeFinishRequest, encodeBus } from '../../protocol/bus/codec.ts'
+import type { BeginReply, BeginRequest, ContextMessage, ContextRequest } from '../../protocol/bus/begin.ts'
+import { decodeBeginReply, decodeBeginRequest, decodeContextRequest, decodeDeltaBatch, decodeFinishReply, decodeFinishRequest, encodeBus } from '../../protocol/bus/codec.ts'
 import type { FinishReply, FinishRequest } from '../../protocol/bus/finish.ts'
-import { beginSubject, busVersion, contextSubject, deltasSubject, edgesQueueGroup, finishSubject } from '../../protocol/bus/subjects.ts'
+import type { BusMessage } from '../../protocol/bus/messages.ts'
+import { beginSubject, beginSubjectOf, busVersion, contextSubject, deltasSubject, edgesQueueGroup, finishSubject, finishSubjectOf } from '../../protocol/bus/subjects.ts'
+import type { Message } from '../../protocol/websocket/fields.ts'
 import type { Channel, ChannelMessage, Subscription } from '../../platform/bus/channel.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import type { ConversationStore } from '../../storage/conversation-store.ts'
-import { contextMessage, type ContextSource } from '../context/context-cache.ts'
-import { contextPage, type ContextPath } from '../context/context-path.ts'
 import type { Answer } from '../conversation/events.ts'
 import { joinIds } from '../conversation/token-ids.ts'
+import { askOwner } from '../placement/ask-owner.ts'
+import type { Placement } from '../placement/placement.ts'
 import { patienceMs, type ConversationActor } from './actor.ts'
-import type { ActorDirectory } from './directory.ts'
 import type { StrayRuns } from './stray-runs.ts'
 
+/** One page of context on the bus. */
+const contextPage = { limit: 200, maxBytes: 256 * 1024 } as const
 const retryMs = 1_000
+/** Less than bridges wait for an answer. */
+const placeWithinMs = 4_000
+const ownerAnswersWithinMs = 3_000
+
+const busy = { v: busVersion, type: 'busy', retry_ms: retryMs } as const
 
 export interface BusEndpointOptions {
   readonly channel: Channel
   readonly node: string
-  readonly directory: ActorDirectory
+  readonly placement: Pick<Placement, 'run'>
   readonly store: ConversationStore
-  readonly contexts: ContextSource
   readonly logger: Logger
   readonly now: () => number
   readonly actorOfTurn: (turnId: string) => ConversationActor | undefined
@@ -40,10 +50,17 @@ export class BusEndpoint {
   start(): void {
     const { channel, node } = this.#options
     if (this.#subscriptions.length > 0) return
+    const answer = (subject: string, handle: (bytes: Uint8Array) => Promise<BusMessage>, options?: { readonly queue: string }): Subscription =>
+      channel.subscribe(subject, (message) => this.#answer(message, handle), options)
+    const begin = (bytes: Uint8Array): Promise<BusMessage> => this.#begin(decodeBeginRequest(bytes))
+    const finish = (bytes: Uint8Array): Promise<BusMessage> => this.#finish(decodeFinishRequest(bytes))
+    const anyEdge = { queue: edgesQueueGroup }
     this.#subscriptions = [
-      channel.subscribe(beginSubject, (message) => this.#answer(message, (bytes) => this.#begin(decodeBeginRequest(bytes))), { queue: edgesQueueGroup }),
-      channel.subscribe(contextSubject, (message) => this.#answer(message, (bytes) => this.#context(decodeContextRequest(bytes))), { queue: edgesQueueGroup }),
-      channel.subscribe(finishSubject, (message) => this.#answer(message, (bytes) => this.#finish(decodeFinishRequest(bytes))), { queue: edgesQueueGroup }),
+      answer(beginSubject, begin, anyEdge),
+      answer(beginSubjectOf(node), begin),
+      answer(contextSubject, (bytes) => this.#context(decodeContextRequest(bytes)), anyEdge),
+      answer(finishSubject, finish, anyEdge),
+      answer(finishSubjectOf(node), finish),
       channel.subscribe(deltasSubject(node), (message) => this.#deltas(message)),
     ]
   }
@@ -54,7 +71,7 @@ export class BusEndpoint {
   }
 
   /** A request that cannot be read is logged and left without an answer: its sender is of another version, or no bridge. */
-  #answer(message: ChannelMessage, handle: (bytes: Uint8Array) => Promise<Parameters<typeof encodeBus>[0]>): void {
+  #answer(message: ChannelMessage, handle: (bytes: Uint8Array) => Promise<BusMessage>): void {
     void (async () => {
       try {
         message.respond(encodeBus(await handle(message.payload)))
@@ -65,26 +82,24 @@ export class BusEndpoint {
   }
 
   async #begin(request: BeginRequest): Promise<BeginReply> {
-    const { directory, contexts, node, now } = this.#options
-    const busy: BeginReply = { v: busVersion, type: 'busy', retry_ms: retryMs }
-    let actor: ConversationActor
-    let answer: Answer | undefined
-    let path = null as ContextPath | null
+    const { placement, channel } = this.#options
     try {
-      actor = await directory.get(request.conversation_id)
-      answer = await actor.perform(
-        async (key) => {
-          const turn = actor.state.turns.find(({ turnId }) => turnId === request.turn_id)
-          // Read before the grant: one whose context cannot be told would count against the turn.
-          if (turn !== undefined && turn.state !== 'waiting') path = await contexts.path(request.conversation_id, turn)
-          return { type: 'begin', key, now: now(), turnId: request.turn_id, bridge: request.bridge, defaultModel: request.default_model, fresh: request.fresh ?? false }
-        },
-        patienceMs,
+      return await placement.run(
+        request.conversation_id,
+        (actor) => this.#beginHere(actor, request),
+        (node) => askOwner(channel, beginSubjectOf(node), request, decodeBeginReply, ownerAnswersWithinMs),
+        { within: placeWithinMs },
       )
     } catch (error) {
       if (!(error instanceof ChatError)) throw error
       return error.code === 'conversation_not_found' ? { v: busVersion, type: 'gone' } : busy
     }
+  }
+
+  async #beginHere(actor: ConversationActor, request: BeginRequest): Promise<BeginReply> {
+    let { answer, path } = await this.#ask(actor, request)
+    // The job would not be back if the bridge of the run had it still, or had not let go of it: that one tells.
+    if (answer?.type === 'busy' && !(await actor.isGeneratedStill(request.turn_id))) ({ answer, path } = await this.#ask(actor, request))
     switch (answer?.type) {
       case 'gone':
         return { v: busVersion, type: 'gone' }
@@ -99,12 +114,12 @@ export class BusEndpoint {
           type: 'granted',
           run: turn.run,
           attempt: turn.attempt,
-          edge: node,
+          edge: this.#options.node,
           user_id: actor.state.userId,
           model: turn.model ?? request.default_model,
           params: turn.params,
           system: actor.state.system,
-          messages: [...messages],
+          messages: messages.map(contextMessage),
           more,
           deadline_at: turn.deadlineAt,
           resume: answer.resume ? { text: turn.text, token_ids: joinIds(turn.ids), model: turn.model ?? request.default_model } : null,
@@ -115,34 +130,54 @@ export class BusEndpoint {
     }
   }
 
-  async #context(request: ContextRequest) {
+  async #ask(actor: ConversationActor, request: BeginRequest): Promise<{ readonly answer: Answer | undefined; readonly path: Awaited<ReturnType<ConversationStore['path']>> | null }> {
+    const { store, now } = this.#options
+    let path = null as Awaited<ReturnType<ConversationStore['path']>> | null
+    const answer = await actor.perform(async (key) => {
+      const turn = actor.state.turns.find(({ turnId }) => turnId === request.turn_id)
+      // Read before the grant: one whose context cannot be told would count against the turn.
+      if (turn !== undefined && turn.state !== 'waiting') path = await store.path(request.conversation_id, { leaf: turn.userMessageId, ...contextPage })
+      return { type: 'begin', key, now: now(), turnId: request.turn_id, bridge: request.bridge, defaultModel: request.default_model, fresh: request.fresh ?? false }
+    }, patienceMs)
+    return { answer, path }
+  }
+
+  async #context(request: ContextRequest): Promise<BusMessage> {
     const path = await this.#options.store.path(request.conversation_id, { leaf: request.leaf, ...contextPage })
     return { v: busVersion, messages: path.messages.map(contextMessage), more: path.more }
   }
 
   async #finish(request: FinishRequest): Promise<FinishReply> {
-    const { directory, store, now } = this.#options
-    const busy: FinishReply = { v: busVersion, type: 'busy', retry_ms: retryMs }
+    const { placement, channel } = this.#options
     try {
-      const actor = await directory.get(request.conversation_id)
-      const answer = await actor.perform((key) => ({ type: 'finish', key, now: now(), request }))
-      switch (answer?.type) {
-        case 'confirmed':
-        case 'abort':
-          return { v: busVersion, type: answer.type }
-        case 'gap':
-          return { v: busVersion, type: 'gap', have: answer.have }
-        case 'ask_store': {
-          const turn = await store.turn(request.turn_id)
-          const ended = turn !== null && (turn.state === 'finished' || turn.state === 'failed') && turn.run === request.run
-          return { v: busVersion, type: ended ? 'confirmed' : 'abort' }
-        }
-        default:
-          return busy
-      }
+      return await placement.run(
+        request.conversation_id,
+        (actor) => this.#finishHere(actor, request),
+        (node) => askOwner(channel, finishSubjectOf(node), request, decodeFinishReply, ownerAnswersWithinMs),
+        { within: placeWithinMs },
+      )
     } catch (error) {
       if (!(error instanceof ChatError)) throw error
       return error.code === 'conversation_not_found' ? { v: busVersion, type: 'abort' } : busy
+    }
+  }
+
+  async #finishHere(actor: ConversationActor, request: FinishRequest): Promise<FinishReply> {
+    const { store, now } = this.#options
+    const answer = await actor.perform((key) => ({ type: 'finish', key, now: now(), request }))
+    switch (answer?.type) {
+      case 'confirmed':
+      case 'abort':
+        return { v: busVersion, type: answer.type }
+      case 'gap':
+        return { v: busVersion, type: 'gap', have: answer.have }
+      case 'ask_store': {
+        const turn = await store.turn(request.turn_id)
+        const ended = turn !== null && (turn.state === 'finished' || turn.state === 'failed') && turn.run === request.run
+        return { v: busVersion, type: ended ? 'confirmed' : 'abort' }
+      }
+      default:
+        return busy
     }
   }
 
@@ -162,4 +197,8 @@ export class BusEndpoint {
       else actor.now({ type: 'delta', now: at, bridge: batch.bridge, turnId, run, offset, text, idOffset, ids })
     }
   }
+}
+
+function contextMessage(message: Message): ContextMessage {
+  return { message_id: message.message_id, role: message.role, content: message.content }
 }

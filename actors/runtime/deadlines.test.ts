@@ -26,7 +26,7 @@ async function overdue(t: Test, edge: Edge, conversationId: number, device: Devi
 
 t.test('a turn whose time is up ends once, whether it is queued, running or waiting', async (t) => {
   const world = await newWorld(t, postgres)
-  const edge = await world.edge('edge-1', shortMs)
+  const edge = await world.edge('edge-1', { turnDeadlineMs: shortMs })
   const bridge = world.bridge()
   const [queued, running] = [new Device(), new Device()]
   const inQueue = await open(edge, 'ann', await create(edge), queued)
@@ -48,7 +48,7 @@ t.test('a turn whose time is up ends once, whether it is queued, running or wait
 
 t.test('a turn whose time is up ends once while its bridge cannot be reached by its new owner', async (t) => {
   const world = await newWorld(t, postgres)
-  const first = await world.edge('edge-1', 2 * shortMs)
+  const first = await world.edge('edge-1', { turnDeadlineMs: 2 * shortMs })
   const bridge = world.bridge()
   const id = await create(first)
   const { turn_id } = await send(first, 'ann', id, 'go')
@@ -56,7 +56,7 @@ t.test('a turn whose time is up ends once while its bridge cannot be reached by 
   run.say('lost')
   await first.kill()
   bridge.die()
-  const second = await world.edge('edge-1', shortMs)
+  const second = await world.edge('edge-1', { turnDeadlineMs: shortMs })
   const device = new Device()
   const { opened } = await open(second, 'ann', id, device)
   t.match(opened.turns, [{ turn_id, state: 'resuming' }])
@@ -66,8 +66,8 @@ t.test('a turn whose time is up ends once while its bridge cannot be reached by 
 
 t.test('the owner ends its turns itself, and no other edge does', async (t) => {
   const world = await newWorld(t, postgres)
-  const owner = await world.edge('edge-1', shortMs)
-  const other = await world.edge('edge-2', shortMs)
+  const owner = await world.edge('edge-1', { turnDeadlineMs: shortMs })
+  const other = await world.edge('edge-2', { turnDeadlineMs: shortMs })
   const device = new Device()
   const { opened } = await open(owner, 'ann', await create(owner), device)
   const { turn_id } = await send(owner, 'ann', opened.conversation_id, 'nobody comes')
@@ -77,7 +77,7 @@ t.test('the owner ends its turns itself, and no other edge does', async (t) => {
 
 t.test('when the owner is dead another edge ends its turns, those that wait as well', { timeout: 60_000 }, async (t) => {
   const world = await newWorld(t, postgres)
-  const owner = await world.edge('edge-1', shortMs)
+  const owner = await world.edge('edge-1', { turnDeadlineMs: shortMs })
   const id = await create(owner)
   const turns = [await send(owner, 'ann', id, 'nobody comes'), await send(owner, 'ann', id, 'nor for this')]
   await owner.kill()

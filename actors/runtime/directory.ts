@@ -3,12 +3,9 @@
  * one that is being passivated waits, and activates it again.
  */
 import { ChatError } from '../../protocol/errors.ts'
-import type { ClaimResult, ConversationStore } from '../../storage/conversation-store.ts'
+import type { ConversationStore } from '../../storage/conversation-store.ts'
 import { ConversationActor, type ActorHost } from './actor.ts'
 
-/** A node that died is taken for alive for 5 s: a claim is tried again for longer. */
-const claimPatienceMs = 6_500
-const claimRetryMs = 250
 const passivateAfterMs = 60_000
 const sweepMs = 5_000
 
@@ -17,13 +14,15 @@ export interface DirectoryOptions {
   readonly store: ConversationStore
   /** Actors kept in memory; above it, idle ones go at once. */
   readonly maxActors: number
-  readonly sleep: (ms: number) => Promise<void>
 }
+
+/** Where a conversation is: with an actor of this process now, or owned by the edge of another node, which lives. */
+export type Found = { readonly type: 'here'; readonly actor: ConversationActor } | { readonly type: 'elsewhere'; readonly node: string; readonly bootId: string }
 
 export class ActorDirectory {
   readonly #options: DirectoryOptions
   readonly #actors = new Map<number, ConversationActor>()
-  readonly #activating = new Map<number, Promise<ConversationActor>>()
+  readonly #activating = new Map<number, Promise<Found>>()
   readonly #passivating = new Map<number, Promise<void>>()
   #timer: NodeJS.Timeout | null = null
   #closed = false
@@ -48,16 +47,26 @@ export class ActorDirectory {
     return this.#actors.get(conversationId)
   }
 
-  /** Rejects with ChatError: `conversation_not_found`, `moved` (another live node owns it), `unavailable`, `draining`. */
-  get(conversationId: number): Promise<ConversationActor> {
+  /**
+   * Claims the conversation where nobody has it, or the one who had is dead; by `force` also where that one lives. Rejects
+   * with ChatError: `conversation_not_found`, `unavailable`, `draining`.
+   */
+  find(conversationId: number, options: { readonly force?: boolean } = {}): Promise<Found> {
     const actor = this.#actors.get(conversationId)
-    if (actor !== undefined) return Promise.resolve(actor)
+    if (actor !== undefined) return Promise.resolve({ type: 'here', actor })
     if (this.#closed) return Promise.reject(new ChatError('draining'))
     const shared = this.#activating.get(conversationId)
     if (shared !== undefined) return shared
-    const activation = this.#activate(conversationId).finally(() => this.#activating.delete(conversationId))
+    const activation = this.#activate(conversationId, options.force ?? false).finally(() => this.#activating.delete(conversationId))
     this.#activating.set(conversationId, activation)
     return activation
+  }
+
+  /** As `find`; rejects with `moved` where another edge has it. */
+  async get(conversationId: number): Promise<ConversationActor> {
+    const found = await this.find(conversationId)
+    if (found.type === 'elsewhere') throw new ChatError('moved')
+    return found.actor
   }
 
   forget(actor: ConversationActor): void {
@@ -74,9 +83,11 @@ export class ActorDirectory {
     await Promise.allSettled(this.#passivating.values())
   }
 
-  async #activate(conversationId: number): Promise<ConversationActor> {
+  async #activate(conversationId: number, force: boolean): Promise<Found> {
     await this.#passivating.get(conversationId)
-    const claimed = await this.#claim(conversationId)
+    const claimed = await this.#options.store.claim(conversationId, { force })
+    if (claimed.status === 'not_found') throw new ChatError('conversation_not_found')
+    if (claimed.status === 'owned') return { type: 'elsewhere', node: claimed.node, bootId: claimed.bootId }
     if (this.#closed) {
       await this.#options.store.release(conversationId, claimed.token)
       throw new ChatError('draining')
@@ -84,17 +95,7 @@ export class ActorDirectory {
     const actor = new ConversationActor(this.#options.host, claimed.token, claimed.conversation, claimed.unfinished)
     this.#actors.set(conversationId, actor)
     actor.activate()
-    return actor
-  }
-
-  async #claim(conversationId: number): Promise<Extract<ClaimResult, { status: 'claimed' }>> {
-    for (let waitedMs = 0; ; waitedMs += claimRetryMs) {
-      const result = await this.#options.store.claim(conversationId)
-      if (result.status === 'claimed') return result
-      if (result.status === 'not_found') throw new ChatError('conversation_not_found')
-      if (waitedMs >= claimPatienceMs || this.#closed) throw new ChatError('moved')
-      await this.#options.sleep(claimRetryMs)
-    }
+    return { type: 'here', actor }
   }
 
   #sweep(): void {

@@ -1,17 +1,19 @@
 /**
- * Asks the store whether this process still owns its conversations, whenever it may have been taken for dead: after its
- * timers stood still for longer than its sign of life is good for, when the bus comes back, and every 5 s while the bus
- * is away. The fence keeps a stale owner from writing; this keeps it from showing.
+ * Asks the store whether this process still owns its conversations, whenever it may have been taken for dead: after it
+ * stood still for longer than its sign of life is good for, when it could not renew that and can again, when the bus comes
+ * back, and every 5 s while the bus is away. The fence keeps a stale owner from writing; this keeps it from showing.
  */
+import { ChatError } from '../../protocol/errors.ts'
 import type { Channel } from '../../platform/bus/channel.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import type { ConversationStore } from '../../storage/conversation-store.ts'
 import type { ConversationActor } from './actor.ts'
 
-const tickMs = 1_000
+const tickMs = 500
 /** Less than the 5 s after which a silent node counts as dead. */
 const longestGapMs = 4_000
 const whileBusIsAwayMs = 5_000
+const retryMs = 1_000
 
 export interface OwnershipCheckOptions {
   readonly store: Pick<ConversationStore, 'stillOwned'>
@@ -19,6 +21,10 @@ export interface OwnershipCheckOptions {
   readonly logger: Logger
   readonly monotonic: () => number
   readonly actors: () => Iterable<ConversationActor>
+  /** Whether this process could not renew its sign of life lately: anywhere, or where this conversation is. */
+  readonly lapsed: (conversationId?: number) => boolean
+  /** It stood still, and nobody has told it what happened meanwhile. */
+  readonly onPause: () => void
 }
 
 export class OwnershipCheck {
@@ -27,7 +33,9 @@ export class OwnershipCheck {
   #unsubscribe: () => void = () => undefined
   #tickedAt = 0
   #checkedAt = 0
-  #checking: Promise<void> | null = null
+  #hasLapsed = false
+  #checking: Promise<boolean> | null = null
+  #recovering: Promise<void> | null = null
 
   constructor(options: OwnershipCheckOptions) {
     this.#options = options
@@ -47,31 +55,64 @@ export class OwnershipCheck {
     if (this.#timer !== null) clearInterval(this.#timer)
     this.#timer = null
     this.#unsubscribe()
-    await this.#checking
+    await Promise.all([this.#checking, this.#recovering])
   }
 
-  /** Drops the actors whose conversations others own. Concurrent callers share one look. */
-  check(): Promise<void> {
-    this.#checking ??= this.#check().finally(() => {
+  /**
+   * Whether nothing may be shown now: this process stood still, and does not know yet what it owns. What came meanwhile is
+   * read before any timer fires, so that this is to be asked before anything is sent.
+   */
+  get holds(): boolean {
+    if (this.#timer !== null && this.#options.monotonic() - this.#tickedAt >= longestGapMs) this.#recover()
+    return this.#recovering !== null
+  }
+
+  /** Drops the actors whose conversations others own. Concurrent callers share one look. False where it could not be told. */
+  check(): Promise<boolean> {
+    this.#checking ??= this.#check([...this.#options.actors()]).finally(() => {
       this.#checking = null
     })
     return this.#checking
   }
 
-  #tick(): void {
-    const { channel, monotonic } = this.#options
-    const now = monotonic()
-    const gap = now - this.#tickedAt
-    this.#tickedAt = now
-    const busAway = channel.status === 'disconnected' && now - this.#checkedAt >= whileBusIsAwayMs
-    if (gap >= longestGapMs || busAway) void this.check()
+  /** Rejects with `moved` where the conversation has been lost, `unavailable` where that cannot be told. Asks nobody while this process shows signs of life. */
+  async confirm(actor: ConversationActor): Promise<void> {
+    if (!this.#options.lapsed(actor.conversationId)) return
+    if (!(await this.#check([actor]))) throw new ChatError('unavailable')
+    if (actor.isDropped) throw new ChatError('moved')
   }
 
-  async #check(): Promise<void> {
-    const { store, logger, monotonic, actors } = this.#options
+  #tick(): void {
+    const { channel, monotonic, lapsed } = this.#options
+    const now = monotonic()
+    if (now - this.#tickedAt >= longestGapMs) this.#recover()
+    this.#tickedAt = now
+    const hadLapsed = this.#hasLapsed
+    this.#hasLapsed = lapsed()
+    const busAway = channel.status === 'disconnected' && now - this.#checkedAt >= whileBusIsAwayMs
+    if (busAway || (hadLapsed && !this.#hasLapsed)) void this.check()
+  }
+
+  #recover(): void {
+    if (this.#recovering !== null) return
+    this.#tickedAt = this.#options.monotonic()
+    this.#options.logger.warn('this process stood still: it asks what it owns before it goes on')
+    this.#recovering = this.#untilChecked().finally(() => {
+      this.#recovering = null
+    })
+    this.#options.onPause()
+  }
+
+  async #untilChecked(): Promise<void> {
+    // The one under way may have been asked before.
+    await this.#checking
+    while (!(await this.check()) && this.#timer !== null) await new Promise((resolve) => setTimeout(resolve, retryMs))
+  }
+
+  async #check(asked: readonly ConversationActor[]): Promise<boolean> {
+    const { store, logger, monotonic } = this.#options
     this.#checkedAt = monotonic()
-    const asked = [...actors()]
-    if (asked.length === 0) return
+    if (asked.length === 0) return true
     const tokens = new Map(asked.map((actor) => [actor.conversationId, actor.token]))
     try {
       const owned = await store.stillOwned(tokens)
@@ -79,8 +120,10 @@ export class OwnershipCheck {
       const stale = asked.filter((actor) => !owned.has(actor.conversationId) && actor.token === tokens.get(actor.conversationId))
       for (const actor of stale) actor.drop()
       if (stale.length > 0) logger.warn({ conversations: stale.length }, 'conversations have another owner now')
+      return true
     } catch (error) {
       logger.warn({ err: error }, 'ownership could not be checked')
+      return false
     }
   }
 }

@@ -1,24 +1,33 @@
 /** The actor runtime of one edge process: a service, and the door to its conversations. */
+import { setMaxListeners } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { decodeControlReply, encodeBus } from '../../protocol/bus/codec.ts'
 import type { ControlReply, ControlRequest } from '../../protocol/bus/control.ts'
 import { busVersion, controlSubject } from '../../protocol/bus/subjects.ts'
-import type { Channel } from '../../platform/bus/channel.ts'
+import { BusError, type Channel } from '../../platform/bus/channel.ts'
+import type { DeadLetter, DeadLetters } from '../../platform/bus/dead-letters.ts'
 import type { JobQueue } from '../../platform/bus/job-queue.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Service } from '../../platform/lifecycle/service.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import type { ConversationStore } from '../../storage/conversation-store.ts'
-import { storedContexts, type ContextSource } from '../context/context-cache.ts'
 import { queuedEvent } from '../conversation/accept.ts'
 import type { Turn } from '../conversation/turn.ts'
 import type { ConversationService } from '../conversation-service.ts'
 import { Flusher } from '../feed/flusher.ts'
-import type { ActorHost, ConversationActor } from './actor.ts'
+import { Followers } from '../following/followers.ts'
+import { Mirrors } from '../following/mirrors.ts'
+import { ForwardedCommands } from '../forwarding/forwarded-commands.ts'
+import { Forwarding } from '../forwarding/forwarding.ts'
+import { Placement } from '../placement/placement.ts'
+import type { ActorHost, BridgeRequest, ConversationActor } from './actor.ts'
 import { BusEndpoint } from './bus-endpoint.ts'
 import { Conversations } from './conversations.ts'
+import { DeadLetterOutbox } from './dead-letter-outbox.ts'
 import { Deadlines } from './deadlines.ts'
 import { ActorDirectory } from './directory.ts'
+import { LocalConversations } from './local-conversations.ts'
+import { OwnedConversations } from './owned-conversations.ts'
 import { OwnershipCheck } from './ownership-check.ts'
 import { JobPublisher, type QueuePosition } from './publisher.ts'
 import { StrayRuns } from './stray-runs.ts'
@@ -28,15 +37,16 @@ export interface ConversationRuntimeOptions {
   readonly store: ConversationStore
   readonly channel: Channel
   readonly jobQueue: JobQueue
+  readonly deadLetters: DeadLetters
   /** Name of this edge on the bus. */
   readonly node: string
   readonly logger: Logger
   readonly clock: Clock
   /** From accept to the end of a turn. */
   readonly turnDeadlineMs: number
-  /** Where turns' contexts come from; the store where absent. */
-  readonly contexts?: ContextSource
   readonly maxActors?: number
+  /** Whether this process could not renew its sign of life for 4 s: on some shard, or on that of this conversation. */
+  readonly lapsed: (conversationId?: number) => boolean
 }
 
 export interface ConversationRuntime extends Service {
@@ -44,7 +54,7 @@ export interface ConversationRuntime extends Service {
   /** Drops the conversations that another process owns by now: for when this one may have been taken for dead. */
   checkOwnership(): Promise<void>
   /** For metrics. */
-  counts(): { readonly actors: number; readonly turns: number }
+  counts(): { readonly actors: number; readonly turns: number; readonly mirrors: number; readonly followers: number }
 }
 
 const defaultMaxActors = 100_000
@@ -58,15 +68,18 @@ class Runtime implements ConversationRuntime, ActorHost {
   readonly name = 'conversation runtime'
   readonly service: ConversationService
   readonly store: ConversationStore
-  readonly contexts: ContextSource
   readonly feeds: Flusher
   readonly #options: ConversationRuntimeOptions
   readonly #directory: ActorDirectory
   readonly #publisher: JobPublisher
   readonly #sweeper: Sweeper
   readonly #deadlines: Deadlines
+  readonly #outbox: DeadLetterOutbox
   readonly #endpoint: BusEndpoint
   readonly #ownership: OwnershipCheck
+  readonly #mirrors: Mirrors
+  readonly #followers: Followers
+  readonly #forwarded: ForwardedCommands
   readonly #actorOfTurn = new Map<string, ConversationActor>()
   /** What a queued turn's clients were told last. */
   readonly #positions = new Map<string, number>()
@@ -77,23 +90,21 @@ class Runtime implements ConversationRuntime, ActorHost {
   constructor(options: ConversationRuntimeOptions) {
     this.#options = options
     this.store = options.store
-    this.contexts = options.contexts ?? storedContexts(options.store)
     const { store, logger, clock, channel, node } = options
     const actorOfTurn = (turnId: string): ConversationActor | undefined => this.#actorOfTurn.get(turnId)
-    this.feeds = new Flusher(() => clock.monotonic())
-    this.#directory = new ActorDirectory({
-      host: this,
-      store,
-      maxActors: options.maxActors ?? defaultMaxActors,
-      sleep: (ms) => delay(ms, undefined, { signal: this.#stopping.signal }),
-    })
-    this.#publisher = new JobPublisher({ queue: options.jobQueue, logger, monotonic: () => clock.monotonic(), onPositions: (positionOf) => this.#tellPositions(positionOf) })
+    const monotonic = (): number => clock.monotonic()
+    // Every wait for an owner listens.
+    setMaxListeners(0, this.#stopping.signal)
+    this.feeds = new Flusher(monotonic, () => this.#ownership.holds)
+    this.#directory = new ActorDirectory({ host: this, store, maxActors: options.maxActors ?? defaultMaxActors })
+    const placement = new Placement({ directory: this.#directory, monotonic, signal: this.#stopping.signal })
+    this.#publisher = new JobPublisher({ queue: options.jobQueue, logger, monotonic, onPositions: (positionOf) => this.#tellPositions(positionOf) })
     this.#sweeper = new Sweeper({
       store,
       node,
       logger,
       now: this.now,
-      monotonic: () => clock.monotonic(),
+      monotonic,
       republish: ({ lane, turnId, conversationId }) => {
         // A run that is heard of needs no second job.
         if (this.#actorOfTurn.get(turnId)?.hears(turnId) !== true) this.#publisher.publish({ lane, turnId, conversationId }, false)
@@ -108,25 +119,30 @@ class Runtime implements ConversationRuntime, ActorHost {
       overdue: () => this.#overdue(),
       expire: async (turnId) => void (await actorOfTurn(turnId)?.perform(() => ({ type: 'expire', now: this.now(), turnId }))),
     })
+    this.#outbox = new DeadLetterOutbox({ store, deadLetters: options.deadLetters, logger, now: this.now })
     this.#endpoint = new BusEndpoint({
       channel,
       node,
-      directory: this.#directory,
+      placement,
       store,
-      contexts: this.contexts,
       logger,
       now: this.now,
       actorOfTurn,
       strays: new StrayRuns({
         store,
-        now: () => clock.monotonic(),
+        now: monotonic,
         abort: (bridge, turnId, run) => void this.control(bridge, { type: 'abort', turnId, run }, strayAbortMs),
         activate: async (conversationId) => void (await this.#directory.get(conversationId)),
         fault: (error, turnId) => logger.debug({ err: error, turn: turnId }, 'a stray run was not looked up'),
       }),
     })
-    this.#ownership = new OwnershipCheck({ store, channel, logger, monotonic: () => clock.monotonic(), actors: () => this.#directory.active() })
-    this.service = new Conversations({ store, directory: this.#directory, now: this.now, turnDeadlineMs: options.turnDeadlineMs, actorOfTurn, load: () => this.#publisher.load })
+    this.#mirrors = new Mirrors({ channel, node, logger, feeds: this.feeds, monotonic })
+    this.#ownership = new OwnershipCheck({ store, channel, logger, monotonic, actors: () => this.#directory.active(), lapsed: options.lapsed, onPause: () => this.#mirrors.endAll() })
+    const local = new LocalConversations({ store, now: this.now, turnDeadlineMs: options.turnDeadlineMs, confirm: (actor) => this.#ownership.confirm(actor) })
+    const owned = new OwnedConversations({ store, directory: this.#directory, local, actorOfTurn })
+    this.#followers = new Followers({ channel, node, logger, monotonic, open: (request, take) => owned.open(request, take) })
+    this.#forwarded = new ForwardedCommands({ channel, node, logger, perform: (userId, command) => owned.perform(userId, command) })
+    this.service = new Conversations({ store, directory: this.#directory, placement, local, mirrors: this.#mirrors, forwarding: new Forwarding(channel), actorOfTurn, load: () => this.#publisher.load })
   }
 
   readonly now = (): number => this.#options.clock.now()
@@ -134,13 +150,18 @@ class Runtime implements ConversationRuntime, ActorHost {
   start(): Promise<void> {
     this.#directory.start()
     this.#endpoint.start()
+    this.#followers.start()
+    this.#forwarded.start()
+    this.#mirrors.start()
     this.#publisher.start()
     this.#sweeper.start()
     this.#deadlines.start()
+    this.#outbox.start()
     this.#unwatchBus = this.#options.channel.onStatus((status) => {
       if (status !== 'connected') return
       this.#publisher.retry()
       this.#sweeper.busReturned()
+      void this.#outbox.sendAll()
     })
     this.#ownership.start()
     return Promise.resolve()
@@ -153,29 +174,35 @@ class Runtime implements ConversationRuntime, ActorHost {
 
   async #stop(): Promise<void> {
     this.#endpoint.stop()
+    this.#forwarded.stop()
+    this.#followers.stopListening()
     this.#unwatchBus()
     this.#publisher.stop()
     this.#stopping.abort()
     await this.#sweeper.stop()
     await this.#deadlines.stop()
+    await this.#outbox.stop()
     await this.#ownership.stop()
     await this.#directory.close()
+    // After the actors: their last word to other edges is that they are gone.
+    this.#followers.stop()
+    this.#mirrors.stop()
     this.feeds.close()
   }
 
-  checkOwnership(): Promise<void> {
-    return this.#ownership.check()
+  async checkOwnership(): Promise<void> {
+    await this.#ownership.check()
   }
 
-  counts(): { readonly actors: number; readonly turns: number } {
-    return { actors: this.#directory.size, turns: this.#actorOfTurn.size }
+  counts(): { readonly actors: number; readonly turns: number; readonly mirrors: number; readonly followers: number } {
+    return { actors: this.#directory.size, turns: this.#actorOfTurn.size, mirrors: this.#mirrors.count, followers: this.#followers.count }
   }
 
   publish(turn: Turn, conversationId: number): void {
-    this.#publisher.publish({ lane: turn.lane, turnId: turn.turnId, conversationId }, true)
+    this.#publisher.publish({ lane: turn.lane, turnId: turn.turnId, conversationId, edge: this.#options.node }, true)
   }
 
-  async control(bridge: string, request: { readonly type: 'abort' | 'attach'; readonly turnId: string; readonly run: number; readonly offset?: number; readonly idOffset?: number }, timeoutMs: number): Promise<ControlReply | null> {
+  async control(bridge: string, request: BridgeRequest, timeoutMs: number): Promise<ControlReply | 'nobody' | null> {
     const { channel, node } = this.#options
     const { turnId: turn_id, run } = request
     const message: ControlRequest =
@@ -184,10 +211,18 @@ class Runtime implements ConversationRuntime, ActorHost {
         : { v: busVersion, type: 'attach', turn_id, run, edge: node, offset: request.offset ?? 0, id_offset: request.idOffset ?? 0 }
     try {
       return decodeControlReply(await channel.request(controlSubject(bridge), encodeBus(message), { timeoutMs }))
-    } catch {
+    } catch (error) {
       // A bridge that is gone, or a bus that is away: the turn's job is delivered to another.
-      return null
+      return error instanceof BusError && error.code === 'no_responders' ? 'nobody' : null
     }
+  }
+
+  deadLetter(letter: DeadLetter): void {
+    this.#outbox.send(letter)
+  }
+
+  activated(actor: ConversationActor): void {
+    this.#mirrors.endOf(actor.conversationId)
   }
 
   turnAdded(turnId: string, actor: ConversationActor): void {

@@ -4,15 +4,14 @@ import { ChatError } from '../../protocol/errors.ts'
 import { decodeServerMessage } from '../../protocol/websocket/client-codec.ts'
 import type { ServerEvent } from '../../protocol/websocket/messages.ts'
 import type { Subprotocol } from '../../protocol/websocket/subprotocols.ts'
+import type { Channel } from '../../platform/bus/channel.ts'
 import { MemoryBus } from '../../platform/bus/memory/memory-bus.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { createLogger } from '../../platform/logging/logger.ts'
-import type { ConversationStore } from '../../storage/conversation-store.ts'
 import { evenShards } from '../../storage/postgres/shard-map.ts'
-import { createPostgresStorage, type PostgresStorage } from '../../storage/postgres/storage.ts'
+import { createPostgresStorage } from '../../storage/postgres/storage.ts'
 import type { PostgresServer } from '../../tests/harness/postgres.ts'
 import type { TestContext } from '../../tests/harness/processes.ts'
-import type { ContextSource } from '../context/context-cache.ts'
 import type { ClientConnection } from '../conversation-service.ts'
 import { createConversationRuntime, type ConversationRuntime } from '../runtime/runtime.ts'
 import { ScriptedBridge } from './scripted-bridge.ts'
@@ -21,31 +20,34 @@ const logger = createLogger({ level: 'silent', name: 'test' })
 /** An edge process, as far as the actors are concerned. */
 export interface Edge {
   readonly runtime: ConversationRuntime
-  readonly store: ConversationStore
   stop(): Promise<void>
   /** Ends it as SIGKILL would: nothing is given up, nothing is said. */
   kill(): Promise<void>
 }
 
-/** Makes the cache of contexts of one edge. */
-export type MakeContexts = (storage: PostgresStorage) => ContextSource
+export interface EdgeSettings {
+  readonly turnDeadlineMs?: number
+  /** Puts something between the edge and its bus. */
+  readonly adapt?: (channel: Channel) => Channel
+}
 
-export async function startEdge(node: string, shards: readonly string[], bus: MemoryBus, turnDeadlineMs = 60_000, makeContexts?: MakeContexts): Promise<Edge> {
+export async function startEdge(node: string, shards: readonly string[], bus: MemoryBus, { turnDeadlineMs = 60_000, adapt = (channel) => channel }: EdgeSettings = {}): Promise<Edge> {
   const storage = createPostgresStorage({ shards: evenShards(shards), node, bootId: randomUUID(), logger, clock: systemClock })
   await storage.migrate()
   await storage.start()
-  const channel = bus.channel()
+  const channel = adapt(bus.channel())
   const jobQueue = bus.jobQueue()
-  const runtime = createConversationRuntime({ store: storage.store, channel, jobQueue, node, logger, clock: systemClock, turnDeadlineMs, ...(makeContexts === undefined ? {} : { contexts: makeContexts(storage) }) })
+  const deadLetters = bus.deadLetters()
+  const runtime = createConversationRuntime({ store: storage.store, channel, jobQueue, deadLetters, node, logger, clock: systemClock, turnDeadlineMs, lapsed: (id) => storage.liveness.lapsedFor(id) })
   await runtime.start()
   const close = async (): Promise<void> => {
     await channel.close()
     await jobQueue.close()
+    await deadLetters.close()
     await storage.stop()
   }
   return {
     runtime,
-    store: storage.store,
     stop: async () => {
       await runtime.stop()
       await close()
@@ -93,7 +95,7 @@ export class Device implements ClientConnection {
 }
 
 /** Databases of their own on one server, a bus, and what runs on them; all of it ends with the test. */
-export async function newWorld(t: TestContext, postgres: PostgresServer, shards = 1, makeContexts?: MakeContexts) {
+export async function newWorld(t: TestContext, postgres: PostgresServer, shards = 1) {
   const urls: string[] = []
   for (let n = 0; n < shards; n += 1) urls.push(await postgres.createDatabase(`d${randomUUID().replaceAll('-', '')}`))
   const bus = new MemoryBus({ ackWaitMs: 500 })
@@ -105,8 +107,8 @@ export async function newWorld(t: TestContext, postgres: PostgresServer, shards 
   return {
     bus,
     urls,
-    edge: async (node = 'edge-1', turnDeadlineMs?: number) => {
-      const edge = await startEdge(node, urls, bus, turnDeadlineMs, makeContexts)
+    edge: async (node = 'edge-1', settings: EdgeSettings = {}) => {
+      const edge = await startEdge(node, urls, bus, settings)
       edges.push(edge)
       return edge
     },

@@ -1,9 +1,10 @@
 /** Brings the end of a run to the turn's owner, for as long as it takes: until it is committed, the reply is kept here. */
 import { BusMessageError, decodeFinishReply, encodeBus } from '../../protocol/bus/codec.ts'
 import type { FinishReply, Outcome } from '../../protocol/bus/finish.ts'
-import { busVersion, finishSubject } from '../../protocol/bus/subjects.ts'
+import { busVersion, finishSubject, finishSubjectOf } from '../../protocol/bus/subjects.ts'
 import type { Usage } from '../../protocol/websocket/fields.ts'
 import { BusError } from '../../platform/bus/channel.ts'
+import { askEdge } from './ask-edge.ts'
 import { backoffMs, pause } from './backoff.ts'
 import type { Run } from './run.ts'
 import type { RunDependencies } from './run-dependencies.ts'
@@ -39,7 +40,8 @@ export async function deliverFinish(run: Run, { outcome, usage }: RunEnd, depend
       cost_usd: null,
     }
     let waitMs = 0
-    const reply = await ask(() => channel.request(finishSubject, encodeBus(request), { timeoutMs: timing.busRequestMs }))
+    const subjects = { known: finishSubjectOf(run.edge), any: finishSubject }
+    const reply = await ask(() => askEdge(channel, subjects, encodeBus(request), { timeoutMs: timing.busRequestMs }))
     if (reply instanceof Error) {
       logger.warn({ turnId: run.turnId, run: run.number, reason: reply.message }, 'finish not answered')
     } else if (reply.type === 'confirmed') {

@@ -10,10 +10,11 @@
 import { setMaxListeners } from 'node:events'
 import type { BeginGranted, BeginReply } from '../../protocol/bus/begin.ts'
 import { BusMessageError, decodeBeginReply, encodeBus } from '../../protocol/bus/codec.ts'
-import { beginSubject, busVersion } from '../../protocol/bus/subjects.ts'
+import { beginSubject, beginSubjectOf, busVersion } from '../../protocol/bus/subjects.ts'
 import { BusError } from '../../platform/bus/channel.ts'
 import type { Job } from '../../platform/bus/job-queue.ts'
 import { WholeTokens } from '../generation/whole-tokens.ts'
+import { askEdge } from './ask-edge.ts'
 import { backoffMs } from './backoff.ts'
 import { deliverFinish } from './finish-delivery.ts'
 import { ReplyGenerator } from './reply-generator.ts'
@@ -114,7 +115,8 @@ export class TurnWorker {
     const request = { v: busVersion, turn_id: job.turnId, conversation_id: job.conversationId, bridge, default_model: model, ...(fresh ? { fresh } : {}) }
     let reply: BeginReply
     try {
-      reply = decodeBeginReply(await channel.request(beginSubject, encodeBus(request), { timeoutMs: timing.busRequestMs, signal: this.#stopping.signal }))
+      const subjects = { known: job.edge === undefined ? null : beginSubjectOf(job.edge), any: beginSubject }
+      reply = decodeBeginReply(await askEdge(channel, subjects, encodeBus(request), { timeoutMs: timing.busRequestMs, signal: this.#stopping.signal }))
     } catch (error) {
       if (!(error instanceof BusError || error instanceof BusMessageError)) throw error
       const stopping = this.#stopping.signal.aborted

@@ -31,7 +31,7 @@ function throughFeed(turns: number, sockets: number): () => void {
   return () => {
     const sinks: Sink[] = []
     const feeds = Array.from({ length: turns }, (_, n) => {
-      const feed = new Feed(n, { markDirty: () => undefined })
+      const feed = new Feed(n, { markDirty: () => undefined, held: false })
       for (let socket = 0; socket < sockets; socket += 1) {
         const sink = new Sink()
         sinks.push(sink)

@@ -48,6 +48,16 @@ export async function testJobQueue(t: Test, open: (t: Test, limits: JobQueueLimi
     t.strictSame(await worker.fetch('standard', 1, { waitMs: 0 }), [])
   })
 
+  await t.test('a job names the edge that it was published with, and none where there was none', async (t) => {
+    const bus = await world(t)
+    const queue = await bus.queue()
+    await queue.publish({ ...pointer(), edge: 'edge-7' })
+    await queue.publish(pointer())
+    const [named, unnamed] = await take(queue, 2)
+    t.equal(named?.edge, 'edge-7')
+    t.notOk(unnamed !== undefined && 'edge' in unnamed)
+  })
+
   await t.test('while a turn has a job, publishing it again changes nothing; once that is acked, it is new', async (t) => {
     const bus = await world(t)
     const queue = await bus.queue()

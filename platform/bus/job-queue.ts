@@ -9,6 +9,8 @@ export interface JobPointer {
   readonly lane: Lane
   readonly turnId: string
   readonly conversationId: number
+  /** The edge that had the conversation when the job was published: to be asked first. Absent where nobody knew. */
+  readonly edge?: string
 }
 
 export interface PublishedJob {

@@ -39,6 +39,9 @@ export const decodeFollowRequest = decoderOf(busMessages.FollowRequest)
 export const decodeFollowReply = decoderOf(busMessages.FollowReply)
 export const decodeFollowedBatch = decoderOf(busMessages.FollowedBatch)
 export const decodeFollowerNotice = decoderOf(busMessages.FollowerNotice)
+export const decodeDeadLetterMessage = decoderOf(busMessages.DeadLetterMessage)
+export const decodeRetryRequest = decoderOf(busMessages.RetryRequest)
+export const decodeRetryReply = decoderOf(busMessages.RetryReply)
 
 function decoderOf<S extends TSchema>(schema: S): (payload: Uint8Array) => Static<S> {
   const validator = Compile(schema)

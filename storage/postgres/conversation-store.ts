@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { ChatError } from '../../protocol/errors.ts'
 import { bucketOfId, bucketOfTurn, bucketOfUser } from '../../protocol/ids.ts'
 import type { Message } from '../../protocol/websocket/fields.ts'
+import type { DeadLetter } from '../../platform/bus/dead-letters.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import type {
   ClaimResult, ConversationRow, ConversationStore, ConversationWrite, CreateConversation, MessagePage, OwnerToken, SweptTurn, TurnRow, WriteResult,
@@ -18,6 +19,7 @@ import { listConversations } from './statements/list-conversations.ts'
 import { conversationById, messageById, turnByClientId, turnById } from './statements/single-rows.ts'
 import { stillOwned } from './statements/still-owned.ts'
 import { sweepTurns } from './statements/sweep-turns.ts'
+import { deadLetterFrom, deadLetterSent, unsentDeadLetters, type UnsentDeadLetter } from './statements/unsent-dead-letters.ts'
 
 /** One shard's parts. */
 export interface StoreShard {
@@ -132,17 +134,31 @@ export class PostgresConversationStore implements ConversationStore {
     })
   }
 
-  /** A shard that cannot be reached is left out, unless none can. */
   async sweep({ olderThan, limit }: { readonly olderThan: number; readonly limit: number }): Promise<readonly SweptTurn[]> {
-    const swept = await Promise.allSettled(this.#shards.map(({ shard }) => shard.read<StoredTurn & { readonly live_owner: string | null }>(sweepTurns, [olderThan, limit])))
-    const found = swept.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
-    for (const [index, outcome] of swept.entries()) {
+    const rows = await this.#ofReachable('swept', (shard) => shard.read<StoredTurn & { readonly live_owner: string | null }>(sweepTurns, [olderThan, limit]))
+    const turns = rows.map((row) => ({ ...turnFrom(row), liveOwner: row.live_owner }))
+    return turns.sort((a, b) => a.acceptedAt - b.acceptedAt).slice(0, limit)
+  }
+
+  async unsentDeadLetters({ failedBefore, limit }: { readonly failedBefore: number; readonly limit: number }): Promise<readonly DeadLetter[]> {
+    const rows = await this.#ofReachable('asked for dead letters', (shard) => shard.read<UnsentDeadLetter>(unsentDeadLetters, [failedBefore, limit]))
+    return rows.map(deadLetterFrom).sort((a, b) => a.failedAt - b.failedAt).slice(0, limit)
+  }
+
+  deadLetterSent(turnId: string): Promise<void> {
+    return unavailableWhileAway(async () => void (await this.#at(bucketOfTurn(turnId)).shard.read(deadLetterSent, [turnId])))
+  }
+
+  /** Rows of all shards. One that cannot be reached is left out, unless none can. */
+  async #ofReachable<Row>(what: string, read: (shard: Shard) => Promise<Row[]>): Promise<Row[]> {
+    const outcomes = await Promise.allSettled(this.#shards.map(({ shard }) => read(shard)))
+    const found = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+    for (const [index, outcome] of outcomes.entries()) {
       if (outcome.status === 'fulfilled') continue
       if (found.length === 0) throw asChatError(outcome.reason)
-      this.#logger.warn({ err: outcome.reason, shard: this.#shards[index]?.shard.name }, 'shard not swept')
+      this.#logger.warn({ err: outcome.reason, shard: this.#shards[index]?.shard.name }, `shard not ${what}`)
     }
-    const turns = found.flat().map((row) => ({ ...turnFrom(row), liveOwner: row.live_owner }))
-    return turns.sort((a, b) => a.acceptedAt - b.acceptedAt).slice(0, limit)
+    return found.flat()
   }
 
   #of(conversationId: number): StoreShard {

@@ -11,6 +11,7 @@ export class GroupRows {
   readonly #messages = new Columns(writeGroupColumns.messages)
   readonly #turnChanges = new Columns(writeGroupColumns.turnChanges)
   readonly #conversations = new Columns(writeGroupColumns.conversations)
+  readonly #deadLetters = new Columns(writeGroupColumns.deadLetters)
 
   accept(conversationId: number, accept: AcceptTurn, userMessageId: number, replyMessageId: number): void {
     const { turnId, clientMessageId, commandHash, user, state, lane, model, params, acceptedAt, deadlineAt } = accept
@@ -34,12 +35,13 @@ export class GroupRows {
 
   /** The reply is the child of the user message, under the id that was drawn for it at accept. */
   end(write: EndTurn, stored: StoredTurn): void {
-    const { turnId, attempt, end, content, usage, timing, model, cached, costUsd, endedAt } = write
+    const { turnId, attempt, end, content, usage, timing, model, cached, costUsd, endedAt, deadLetter = false } = write
     this.#turnChanges.add([turnId, end.type, attempt, null, null, null, null, endedAt])
     this.#messages.add([
       stored.conversation_id, stored.reply_message_id, stored.user_message_id, endedAt, costUsd, turnId, attempt, cached, 'assistant', content, null,
       end.type === 'failed' ? 'failed' : end.reason, model, end.type === 'failed' ? JSON.stringify(end.error) : null, usage === null ? null : JSON.stringify(usage), JSON.stringify(timing),
     ])
+    if (deadLetter && end.type === 'failed') this.#deadLetters.add([turnId, stored.conversation_id, endedAt, attempt, stored.run, stored.lane, end.error.code, stored.bridge])
   }
 
   /** Null leaves a column as it is. */
@@ -49,7 +51,7 @@ export class GroupRows {
 
   /** None where there is nothing to write. */
   statements(): BoundStatement[] {
-    const parts = [this.#turns, this.#messages, this.#turnChanges, this.#conversations]
+    const parts = [this.#turns, this.#messages, this.#turnChanges, this.#conversations, this.#deadLetters]
     return parts.some(({ length }) => length > 0) ? [{ statement: writeGroup, values: parts.flatMap(({ values }) => values) }] : []
   }
 }

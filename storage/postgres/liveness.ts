@@ -6,10 +6,9 @@ import type { Clock } from '../../platform/clock.ts'
 import { once } from '../../platform/lifecycle/once.ts'
 import type { Service } from '../../platform/lifecycle/service.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
-import type { Client } from './pool.ts'
 import type { Shard } from './shard.ts'
 import type { Statement } from './statement.ts'
-import { databaseTimeline, firstSign, lastSign, nextSign } from './statements/liveness.ts'
+import { firstSign, lastSign, nextSign } from './statements/liveness.ts'
 
 const renewEveryMs = 1_000
 /** Without a renewal for this long, others may take this process for dead soon. */
@@ -28,7 +27,6 @@ export class Liveness implements Service {
   readonly name = 'liveness'
   readonly #shards: ReadonlyMap<Shard, ShardLiveness>
   readonly #shardOf: (conversationId: number) => Shard
-  readonly #lapseListeners = new Set<(shard: string) => void>()
   #timer: NodeJS.Timeout | null = null
 
   constructor(options: LivenessOptions) {
@@ -36,14 +34,9 @@ export class Liveness implements Service {
     this.#shards = new Map(options.shards.map((shard) => [shard, new ShardLiveness(shard, options)]))
   }
 
-  /** Whether this process could not renew its sign for 4 s where the conversation is: then it may be another's already. */
-  lapsedFor(conversationId: number): boolean {
-    return this.of(this.#shardOf(conversationId)).lapsed
-  }
-
-  /** Of the database where the conversation is; another after a failover. Null where it is not known, or may have changed since the last sign. */
-  timelineOf(conversationId: number): string | null {
-    return this.of(this.#shardOf(conversationId)).timeline
+  /** Whether this process could not renew its sign for 4 s where the conversation is, or anywhere: then what it owns there may be another's already. */
+  lapsedFor(conversationId?: number): boolean {
+    return conversationId === undefined ? this.lapsed.length > 0 : this.of(this.#shardOf(conversationId)).lapsed
   }
 
   of(shard: Shard): ShardLiveness {
@@ -53,12 +46,6 @@ export class Liveness implements Service {
   /** Names of the shards that have been without a renewal for 4 s. */
   get lapsed(): readonly string[] {
     return [...this.#shards.values()].filter(({ lapsed }) => lapsed).map(({ name }) => name)
-  }
-
-  /** Called when a shard was without a renewal for 4 s, by the monotonic clock; once until it is renewed. Returns the function that stops it. */
-  onLapse(listener: (shard: string) => void): () => void {
-    this.#lapseListeners.add(listener)
-    return () => this.#lapseListeners.delete(listener)
   }
 
   /** Resolves once every shard that can be reached has its sign; one that cannot gets it later. */
@@ -74,10 +61,7 @@ export class Liveness implements Service {
   })
 
   #tick(): void {
-    for (const shard of this.#shards.values()) {
-      void shard.renew()
-      if (shard.noticeLapse()) for (const listener of this.#lapseListeners) listener(shard.name)
-    }
+    for (const shard of this.#shards.values()) void shard.renew()
   }
 }
 
@@ -86,10 +70,8 @@ export class ShardLiveness {
   readonly #options: LivenessOptions
   /** Monotonic, when the last statement that succeeded was sent. */
   #renewedAt: number | null = null
-  #timeline: string | null = null
   #renewing: Promise<void> | null = null
   #failing = false
-  #lapseNoticed = false
   #removed = false
 
   constructor(shard: Shard, options: LivenessOptions) {
@@ -103,10 +85,6 @@ export class ShardLiveness {
 
   get lapsed(): boolean {
     return this.#renewedAt === null || this.#options.clock.monotonic() - this.#renewedAt >= lapseMs
-  }
-
-  get timeline(): string | null {
-    return this.lapsed ? null : this.#timeline
   }
 
   /** Resolves once there is a first sign. Rejects where the shard cannot be reached. */
@@ -129,29 +107,19 @@ export class ShardLiveness {
     await this.#renewing
   }
 
-  /** True once a lapse. */
-  noticeLapse(): boolean {
-    if (!this.lapsed) this.#lapseNoticed = false
-    else if (!this.#lapseNoticed) return (this.#lapseNoticed = true)
-    return false
-  }
-
   /** Never rejects: a sign that stays behind lapses. */
   async remove(): Promise<void> {
     this.#removed = true
     await this.#renewing
     if (this.#renewedAt === null) return
-    await this.#shard.withClient((client) => client.query(this.#bound(lastSign))).catch((error: unknown) => this.#options.logger.warn({ err: error, shard: this.name }, 'sign of life not removed'))
+    await this.#sign(lastSign).catch((error: unknown) => this.#options.logger.warn({ err: error, shard: this.name }, 'sign of life not removed'))
   }
 
   async #attempt(): Promise<Error | undefined> {
     if (this.#removed) return new Error('this process has stopped')
     const sentAt = this.#options.clock.monotonic()
     try {
-      this.#timeline = await this.#shard.withClient(async (client) => {
-        const [timeline] = await Promise.all([readTimeline(client), client.query(this.#bound(this.#renewedAt === null ? firstSign : nextSign))])
-        return timeline
-      })
+      await this.#sign(this.#renewedAt === null ? firstSign : nextSign)
       this.#renewedAt = sentAt
       return undefined
     } catch (error) {
@@ -159,19 +127,8 @@ export class ShardLiveness {
     }
   }
 
-  #bound(statement: Statement) {
+  #sign(statement: Statement): Promise<unknown> {
     const { node, bootId } = this.#options
-    return { ...statement, values: [node, bootId] }
-  }
-}
-
-/** Null where the server does not tell, as some hosted ones: that is no reason to count as dead. */
-async function readTimeline(client: Client): Promise<string | null> {
-  try {
-    const { rows } = await client.query<{ system: string; database: string; timeline: string }>(databaseTimeline)
-    const [row] = rows
-    return row === undefined ? null : `${row.system}.${row.database}.${row.timeline}`
-  } catch {
-    return null
+    return this.#shard.withClient((client) => client.query({ ...statement, values: [node, bootId] }))
   }
 }

@@ -288,6 +288,30 @@ export function storeSuite(t: Test, startProcess: (node: string) => Promise<Stor
     t.match(await store.sweep({ olderThan: 3_000, limit: 1 }), [{ turnId: oldest.turnId, liveOwner: null }])
   })
 
+  t.test('a turn that is given up leaves a dead letter with its end, until that is sent', async (t) => {
+    const owned = await ownConversation(store)
+    const failed = { type: 'failed', error: { code: 'engine_unavailable', message: 'Gone.', retryable: true } } as const
+    const [dead, alive, waiting] = [acceptTurn(owned.id), acceptTurn(owned.id), acceptTurn(owned.id, { state: 'waiting' })]
+    for (const accept of [dead, alive, waiting]) await owned.write({ accept })
+    await owned.write({ begin: beginTurn(dead.turnId) })
+    const end = endTurn(dead.turnId, 1, '', { end: failed, attempt: 2, deadLetter: true })
+    t.same(await owned.write({ ends: [end, endTurn(alive.turnId, 0, '', { end: failed })] }), { status: 'committed' })
+    t.same(await owned.write({ ends: [end] }), { status: 'committed' }, 'made before')
+    const expired = endTurn(waiting.turnId, 0, '', { end: { ...failed, error: { ...failed.error, code: 'deadline_exceeded' } }, deadLetter: true })
+    await owned.write({ ends: [expired] })
+    const common = { conversationId: owned.id, lane: 'standard' }
+    const letters = [
+      { ...common, turnId: dead.turnId, reason: 'engine_unavailable', attempt: 2, run: 1, bridge: 'bridge-1', failedAt: end.endedAt },
+      { ...common, turnId: waiting.turnId, reason: 'deadline_exceeded', attempt: 1, run: 0, bridge: null, failedAt: expired.endedAt },
+    ]
+    t.same(await store.unsentDeadLetters({ failedBefore: expired.endedAt + 1, limit: 10 }), letters)
+    t.same(await store.unsentDeadLetters({ failedBefore: expired.endedAt, limit: 10 }), letters.slice(0, 1))
+    t.same(await store.unsentDeadLetters({ failedBefore: expired.endedAt + 1, limit: 1 }), letters.slice(0, 1))
+    for (let n = 0; n < 2; n += 1) await store.deadLetterSent(dead.turnId)
+    t.same(await store.unsentDeadLetters({ failedBefore: expired.endedAt + 1, limit: 10 }), letters.slice(1))
+    await store.deadLetterSent(waiting.turnId)
+  })
+
   t.test('what a process owned that has stopped is the next one\'s at once, with all that was acknowledged', async (t) => {
     const owned = await ownConversation(store)
     const accept = acceptTurn(owned.id, { content: 'kept' })

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { runProgram } from '../../../tests/harness/processes.ts'
 import { testChannel } from '../channel.conformance.ts'
+import { testDeadLetters } from '../dead-letters.conformance.ts'
 import { testJobQueue } from '../job-queue.conformance.ts'
 import { MemoryBus } from './memory-bus.ts'
 
@@ -25,6 +26,21 @@ t.test('the job queue conforms', async (t) => {
         const queue = bus.jobQueue()
         t.teardown(() => queue.close())
         return queue
+      },
+      disconnect: async () => bus.disconnect(),
+      reconnect: async () => bus.reconnect(),
+    }
+  })
+})
+
+t.test('the dead letters conform', async (t) => {
+  await testDeadLetters(t, async (t, deadLetters) => {
+    const bus = new MemoryBus({ deadLetters })
+    return {
+      deadLetters: async () => {
+        const client = bus.deadLetters()
+        t.teardown(() => client.close())
+        return client
       },
       disconnect: async () => bus.disconnect(),
       reconnect: async () => bus.reconnect(),

@@ -2,8 +2,8 @@ import { BusError } from '../channel.ts'
 import type { Job, JobPointer, JobQueueLimits, Lane, LaneDepth, PublishedJob } from '../job-queue.ts'
 
 interface StoredJob {
+  readonly pointer: JobPointer
   readonly turnId: string
-  readonly conversationId: number
   readonly sequence: number
   deliveries: number
   /** Ends the ack wait or the delay of a nak. Null while the job waits to be delivered. */
@@ -39,13 +39,14 @@ export class MemoryLane {
   }
 
   /** Throws BusError `full`. */
-  publish({ turnId, conversationId }: JobPointer): PublishedJob {
+  publish(pointer: JobPointer): PublishedJob {
+    const { turnId } = pointer
     const known = this.#byTurn.get(turnId)
     if (known !== undefined) return { sequence: known.sequence, duplicate: true }
     const { laneCapacity } = this.#limits
     if (this.#byTurn.size >= laneCapacity) throw new BusError('full', `lane ${this.#lane} holds ${laneCapacity} jobs, and no more fit`)
     this.#lastSequence += 1
-    const job: StoredJob = { turnId, conversationId, sequence: this.#lastSequence, deliveries: 0, timer: null }
+    const job: StoredJob = { pointer, turnId, sequence: this.#lastSequence, deliveries: 0, timer: null }
     this.#byTurn.set(turnId, job)
     this.#fresh.add(job)
     this.#serve()
@@ -91,15 +92,13 @@ export class MemoryLane {
   }
 
   #deliver(job: StoredJob): Delivery {
-    const { turnId, conversationId, sequence } = job
+    const { pointer, sequence } = job
     job.deliveries += 1
     const { ackWaitMs } = this.#limits
     let settled = false
     this.#deliverAgainAfter(job, ackWaitMs)
     return {
-      lane: this.#lane,
-      turnId,
-      conversationId,
+      ...pointer,
       sequence,
       deliveries: job.deliveries,
       working: () => {

@@ -1,6 +1,7 @@
 import { nanos } from '@nats-io/transport-node'
-import { AckPolicy, DeliverPolicy, DiscardPolicy, JetStreamApiError, RetentionPolicy, StorageType, type ConsumerUpdateConfig, type JetStreamManager, type StreamConfig } from '@nats-io/jetstream'
+import { AckPolicy, DeliverPolicy, DiscardPolicy, RetentionPolicy, StorageType, type ConsumerUpdateConfig, type JetStreamManager, type StreamConfig } from '@nats-io/jetstream'
 import { lanes, type JobQueueLimits, type Lane } from '../job-queue.ts'
+import { consumerExists, makeOrUpdate, streamNameInUse } from './make-or-update.ts'
 
 /** One consumer a stream: overlapping ones are refused on a work queue. All bridges pull from it. */
 export const consumerName = 'bridges'
@@ -12,17 +13,14 @@ export interface JobStreamOptions extends JobQueueLimits {
   readonly replicas: number
 }
 
-const streamNameInUse = 10058
-const consumerExists = 10148
-
 /** Creates each lane's stream and consumer, or brings them up to date. Any process may, at any time. */
 export async function prepareJobStreams(manager: JetStreamManager, options: JobStreamOptions): Promise<void> {
   for (const lane of lanes) {
     const stream = streamConfig(lane, options)
-    await orElse(manager.streams.add(stream), streamNameInUse, () => manager.streams.update(stream.name, stream))
+    await makeOrUpdate(manager.streams.add(stream), streamNameInUse, () => manager.streams.update(stream.name, stream))
     const consumer = consumerConfig(options)
     const durable = { ...consumer, durable_name: consumerName, ack_policy: AckPolicy.Explicit, deliver_policy: DeliverPolicy.All }
-    await orElse(manager.consumers.add(stream.name, durable), consumerExists, () => manager.consumers.update(stream.name, consumerName, consumer))
+    await makeOrUpdate(manager.consumers.add(stream.name, durable), consumerExists, () => manager.consumers.update(stream.name, consumerName, consumer))
   }
 }
 
@@ -44,14 +42,4 @@ function streamConfig(lane: Lane, { laneCapacity, replicas }: JobStreamOptions):
 
 function consumerConfig({ ackWaitMs, deliveredCapacity }: JobStreamOptions): Partial<ConsumerUpdateConfig> {
   return { ack_wait: nanos(ackWaitMs), max_deliver: -1, max_ack_pending: deliveredCapacity }
-}
-
-/** The server has no "create or update", and refuses to create what exists with another configuration. */
-async function orElse(create: Promise<unknown>, code: number, update: () => Promise<unknown>): Promise<void> {
-  try {
-    await create
-  } catch (error) {
-    if (!(error instanceof JetStreamApiError) || error.code !== code) throw error
-    await update()
-  }
 }

@@ -7,6 +7,7 @@ import { StartupFault } from '../../lifecycle/startup-fault.ts'
 import { recordedLogger } from '../../logging/testing/recorded-logger.ts'
 import { testChannel } from '../channel.conformance.ts'
 import { BusError, type BusStatus, type Channel } from '../channel.ts'
+import { testDeadLetters } from '../dead-letters.conformance.ts'
 import { testJobQueue } from '../job-queue.conformance.ts'
 import { defaultJobQueueLimits } from '../job-queue.ts'
 import { connectionOptions } from './connection-options.ts'
@@ -71,6 +72,53 @@ t.test('the job queue conforms', async (t) => {
       },
     }
   })
+})
+
+t.test('the dead letters conform', async (t) => {
+  await testDeadLetters(t, async (t, deadLetterLimits) => {
+    const server = await startNatsServer(t)
+    const buses: NatsBus[] = []
+    return {
+      deadLetters: async () => {
+        const bus = await startBus(t, server, { deadLetterLimits })
+        buses.push(bus)
+        return bus.deadLetters
+      },
+      disconnect: async () => {
+        await server.kill()
+        await reaches(buses.map(({ channel }) => channel), 'disconnected')
+      },
+      reconnect: async () => {
+        await server.start()
+        await reaches(buses.map(({ channel }) => channel), 'connected')
+      },
+    }
+  })
+})
+
+t.test('whoever leaves the streams as they are makes none, and finds no letters where there is none', async (t) => {
+  const server = await startNatsServer(t)
+  const reader = await startBus(t, server, { keepsStreams: false })
+  t.strictSame(await reader.deadLetters.list({ limit: 1 }), { letters: [], hasMore: false })
+  t.equal(await reader.deadLetters.discard('a'), false)
+  t.throws(() => reader.jobQueue)
+  const turnId = '01890a5d-ac96-700c-8000-000000000001'
+  const writer = await startBus(t, server)
+  await writer.deadLetters.add({ turnId, conversationId: 1027, lane: 'batch', reason: 'deadline_exceeded', attempt: 1, run: 0, bridge: null, failedAt: 1 })
+  t.match(await reader.deadLetters.get(turnId), { lane: 'batch', position: 1 })
+})
+
+t.test('a dead letter that cannot be read is left out, and told', async (t) => {
+  const server = await startNatsServer(t)
+  const logger = recordedLogger()
+  const bus = await startBus(t, server, { logger })
+  bus.channel.publish('dead-letters.strange', new TextEncoder().encode('no letter'))
+  await bus.channel.request('nobody', new Uint8Array(), { timeoutMs: 10_000 }).catch(() => undefined)
+  await oncePossible(async () => {
+    if ((await bus.deadLetters.list({ limit: 1 })).letters.length > 0) throw new Error('read')
+    if (logger.lines.every(({ level }) => level !== 'error')) throw new BusError('full', 'not there yet')
+  })
+  t.match(logger.lines.find(({ level }) => level === 'error'), { message: 'a dead letter cannot be read', fields: { subject: 'dead-letters.strange' } })
 })
 
 /** Asks again while the answer is that the bus does not serve yet. */

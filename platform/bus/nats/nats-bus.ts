@@ -11,9 +11,11 @@ import type { Service } from '../../lifecycle/service.ts'
 import { exitCodes, StartupFault } from '../../lifecycle/startup-fault.ts'
 import type { Logger } from '../../logging/logger.ts'
 import type { Channel } from '../channel.ts'
+import { defaultDeadLetterLimits, type DeadLetterLimits, type DeadLetters } from '../dead-letters.ts'
 import { defaultJobQueueLimits, type JobQueue, type JobQueueLimits } from '../job-queue.ts'
 import { connectionOptions, serverNames } from './connection-options.ts'
 import { NatsChannel } from './nats-channel.ts'
+import { NatsDeadLetters } from './nats-dead-letters.ts'
 import { NatsJobQueue } from './nats-job-queue.ts'
 import { NatsLink } from './nats-link.ts'
 
@@ -23,9 +25,12 @@ export interface NatsBusOptions {
   /** Of this process, for the server's operators. */
   readonly name: string
   readonly logger: Logger
-  /** Servers that hold each job; 1 where absent. */
+  /** Servers that hold each job and each dead letter; 1 where absent. */
   readonly replicas?: number
   readonly limits?: JobQueueLimits
+  readonly deadLetterLimits?: DeadLetterLimits
+  /** False: leaves the streams as they are, and has no job queue; for a command beside the processes. */
+  readonly keepsStreams?: boolean
   /** How long `start` waits for a server that is not there yet; 30 s where absent. */
   readonly connectWithinMs?: number
 }
@@ -41,6 +46,7 @@ export class NatsBus implements Service {
   #link: NatsLink | undefined
   #channel: NatsChannel | undefined
   #jobQueue: NatsJobQueue | undefined
+  #deadLetters: NatsDeadLetters | undefined
 
   constructor(options: NatsBusOptions) {
     this.#options = options
@@ -58,6 +64,12 @@ export class NatsBus implements Service {
     return this.#jobQueue
   }
 
+  /** Once started. */
+  get deadLetters(): DeadLetters {
+    if (this.#deadLetters === undefined) throw new Error('the bus is not started')
+    return this.#deadLetters
+  }
+
   /** Rejects with StartupFault where no server is reached, or it is not what this needs. */
   start(): Promise<void> {
     this.#starting ??= this.#start()
@@ -69,17 +81,19 @@ export class NatsBus implements Service {
     await this.#starting?.catch(() => undefined)
     await this.#channel?.close()
     await this.#jobQueue?.close()
+    await this.#deadLetters?.close()
     await this.#link?.close()
   })
 
   async #start(): Promise<void> {
-    const { logger, limits = defaultJobQueueLimits, replicas = 1 } = this.#options
+    const { logger, limits = defaultJobQueueLimits, deadLetterLimits = defaultDeadLetterLimits, replicas = 1, keepsStreams = true } = this.#options
     const connection = await this.#connect()
     const link = new NatsLink(connection, logger)
     this.#link = link
     this.#requireServer(connection)
     try {
-      this.#jobQueue = await NatsJobQueue.open(link, { ...limits, replicas }, logger)
+      if (keepsStreams) this.#jobQueue = await NatsJobQueue.open(link, { ...limits, replicas }, logger)
+      this.#deadLetters = await NatsDeadLetters.open(link, keepsStreams ? { ...deadLetterLimits, replicas } : null, logger)
     } catch (error) {
       throw this.#jetStreamFault(error)
     }

@@ -1,22 +1,25 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { jetstream, JetStreamApiError, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream'
-import type { Msg } from '@nats-io/transport-node'
+import { headers, type Msg, type MsgHdrs } from '@nats-io/transport-node'
 import type { Logger } from '../../logging/logger.ts'
 import { BusError } from '../channel.ts'
 import type { Job, JobPointer, JobQueue, Lane, LaneDepth, PublishedJob } from '../job-queue.ts'
 import { assertLiteralSubject } from '../subject.ts'
+import { asBusError } from './bus-fault.ts'
 import { deliveryInfo, JobPull } from './job-pull.ts'
 import { consumerName, jobSubject, prepareJobStreams, streamName, type JobStreamOptions } from './job-streams.ts'
 import type { NatsLink } from './nats-link.ts'
 import { NatsRequests } from './nats-requests.ts'
+import { StreamKeeper } from './stream-keeper.ts'
 
 const answerTimeoutMs = 5_000
-const prepareRetryMs = 1_000
 /** What a publication was refused for may be gone when it is looked for. */
 const publishAttempts = 3
 
 /** The server's code for a message too many: of the stream, or of its subject. */
 const refusedAsTooMany = 10077
+
+/** Names the edge that a job's conversation is at. A header, which processes that do not know it pass by. */
+const edgeHeader = 'Edge'
 
 const text = new TextEncoder()
 const ack = text.encode('+ACK')
@@ -32,9 +35,8 @@ export class NatsJobQueue implements JobQueue {
   readonly #client: JetStreamClient
   readonly #manager: JetStreamManager
   readonly #pulls = new Set<JobPull>()
+  readonly #keeper: StreamKeeper
   #closed = false
-  #preparing: Promise<void> | undefined
-  readonly #unwatch: () => void
 
   private constructor(link: NatsLink, manager: JetStreamManager, options: JobStreamOptions, logger: Logger) {
     this.#link = link
@@ -43,10 +45,7 @@ export class NatsJobQueue implements JobQueue {
     this.#requests = new NatsRequests(link)
     this.#client = jetstream(link.connection)
     this.#manager = manager
-    // A server that comes back may have lost its data.
-    this.#unwatch = link.onStatus((status) => {
-      if (status === 'connected') void this.#prepare()
-    })
+    this.#keeper = new StreamKeeper(link, logger, () => this.#ask('JetStream', prepareJobStreams(manager, options)))
   }
 
   /** Makes streams and consumers where they are missing. */
@@ -69,16 +68,17 @@ export class NatsJobQueue implements JobQueue {
         if (published !== null) return published
       }
     } catch (error) {
-      throw busError(error)
+      throw asBusError(error)
     }
     throw new BusError('full', `lane ${job.lane} is full`)
   }
 
   /** Null where the job was refused, and neither it nor a full lane is there by now. */
-  async #publish({ lane, turnId, conversationId }: JobPointer): Promise<PublishedJob | null> {
+  async #publish({ lane, turnId, conversationId, edge }: JobPointer): Promise<PublishedJob | null> {
     const subject = jobSubject(lane, turnId)
     try {
-      const { seq } = await this.#ask('publish', this.#client.publish(subject, text.encode(String(conversationId))))
+      const options = edge === undefined ? {} : { headers: edgeHeaders(edge) }
+      const { seq } = await this.#ask('publish', this.#client.publish(subject, text.encode(String(conversationId)), options))
       return { sequence: seq, duplicate: false }
     } catch (error) {
       if (!(error instanceof JetStreamApiError) || error.code !== refusedAsTooMany) throw error
@@ -101,7 +101,7 @@ export class NatsJobQueue implements JobQueue {
     try {
       return (await pull.messages).flatMap((message) => this.#job(lane, message) ?? [])
     } catch (error) {
-      void this.#prepare()
+      void this.#keeper.prepare()
       throw error
     } finally {
       this.#pulls.delete(pull)
@@ -119,13 +119,13 @@ export class NatsJobQueue implements JobQueue {
       ])
       return { waiting: consumer.num_pending, delivered: consumer.num_ack_pending, lastSequence: state.last_seq, deliveredSequence: consumer.delivered.stream_seq }
     } catch (error) {
-      throw busError(error)
+      throw asBusError(error)
     }
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    this.#unwatch()
+    this.#keeper.close()
     this.#requests.close()
     for (const pull of this.#pulls) pull.giveUp()
     await Promise.allSettled([...this.#pulls].map((pull) => pull.messages))
@@ -142,6 +142,7 @@ export class NatsJobQueue implements JobQueue {
       return undefined
     }
     const { sequence, deliveries } = deliveryInfo(reply)
+    const edge = message.headers?.get(edgeHeader) ?? ''
     let settled = false
     const tell = (payload: Uint8Array): void => {
       if (!settled && this.#link.status === 'connected') this.#link.send(reply, payload)
@@ -150,6 +151,7 @@ export class NatsJobQueue implements JobQueue {
       lane,
       turnId,
       conversationId,
+      ...(edge === '' ? {} : { edge }),
       sequence,
       deliveries,
       working: () => tell(inProgress),
@@ -173,30 +175,10 @@ export class NatsJobQueue implements JobQueue {
   #ask<T>(what: string, work: Promise<T>): Promise<T> {
     return this.#requests.guard(work, { what, timeoutMs: answerTimeoutMs })
   }
-
-  /** Until it succeeds, or the bus goes away. Concurrent callers share one attempt. */
-  #prepare(): Promise<void> {
-    this.#preparing ??= this.#tryToPrepare().finally(() => {
-      this.#preparing = undefined
-    })
-    return this.#preparing
-  }
-
-  async #tryToPrepare(): Promise<void> {
-    while (!this.#closed && this.#link.status === 'connected') {
-      try {
-        return await this.#ask('JetStream', prepareJobStreams(this.#manager, this.#options))
-      } catch (error) {
-        if (this.#closed) return
-        this.#logger.warn({ err: error }, 'the job streams cannot be prepared yet')
-        await delay(prepareRetryMs, undefined, { ref: false })
-      }
-    }
-  }
 }
 
-/** Whatever the server or the client refuses with: JetStream cannot serve at the moment. */
-function busError(error: unknown): BusError {
-  if (error instanceof BusError) return error
-  return new BusError('disconnected', `JetStream does not serve: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+function edgeHeaders(edge: string): MsgHdrs {
+  const all = headers()
+  all.set(edgeHeader, edge)
+  return all
 }

@@ -1,7 +1,7 @@
 import type { Statement } from '../statement.ts'
 
 /** Arrays of each part of `writeGroup`, in the order of the parts. */
-export const writeGroupColumns = { turns: 13, messages: 16, turnChanges: 8, conversations: 4 } as const
+export const writeGroupColumns = { turns: 13, messages: 16, turnChanges: 8, conversations: 4, deadLetters: 8 } as const
 
 /**
  * All that a group writes. What it compares with was read under the locks of the conversations, which every writer of
@@ -37,6 +37,11 @@ export const writeGroup: Statement = {
       FROM unnest($30::uuid[], $31::text[], $32::integer[], $33::integer[], $34::text[], $35::integer[], $36::bigint[], $37::bigint[])
         AS w (id, state, attempt, run, bridge, barren_grants, started_at, ended_at)
       WHERE t.id = w.id
+    ), dead_letters_added AS (
+      INSERT INTO unsent_dead_letters (turn_id, conversation_id, failed_at, attempt, run, lane, reason, bridge)
+      SELECT w.turn_id, w.conversation_id, to_timestamp(w.failed_at / 1000.0), w.attempt, w.run, w.lane, w.reason, w.bridge
+      FROM unnest($42::uuid[], $43::bigint[], $44::bigint[], $45::integer[], $46::integer[], $47::text[], $48::text[], $49::text[])
+        AS w (turn_id, conversation_id, failed_at, attempt, run, lane, reason, bridge)
     )
     UPDATE conversations c SET
       last_message_id = coalesce(w.last_message_id, c.last_message_id),

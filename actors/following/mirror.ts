@@ -1,0 +1,121 @@
+/** A conversation that another edge owns, as clients of this one see it: a feed of its own, fed by the owner. */
+import type { FollowedItem } from '../../protocol/bus/following.ts'
+import type { ReplyOf } from '../../protocol/websocket/messages.ts'
+import type { ClientConnection, Subscription } from '../conversation-service.ts'
+import { subscribeAfter } from '../feed/after-snapshot.ts'
+import { Feed, type FeedSchedule } from '../feed/feed.ts'
+
+export interface Opened {
+  readonly opened: ReplyOf<'conversation.open'>
+  readonly subscription: Subscription
+}
+
+interface Opening {
+  readonly connection: ClientConnection
+  readonly onMoved: () => void
+  readonly resolve: (opened: Opened) => void
+  readonly reject: (error: Error) => void
+}
+
+export class Mirror {
+  readonly conversationId: number
+  readonly id: number
+  /** The owner's. */
+  readonly node: string
+  readonly createdAt: number
+  readonly #feed: Feed
+  readonly #openings = new Map<number, Opening>()
+  readonly #movedListeners = new Set<() => void>()
+  readonly #onUnused: (mirror: Mirror) => void
+  #sequence = 0
+  #ended = false
+
+  constructor(options: { readonly conversationId: number; readonly id: number; readonly node: string; readonly createdAt: number; readonly feeds: FeedSchedule; readonly onUnused: (mirror: Mirror) => void }) {
+    this.conversationId = options.conversationId
+    this.id = options.id
+    this.node = options.node
+    this.createdAt = options.createdAt
+    this.#onUnused = options.onUnused
+    this.#feed = new Feed(options.conversationId, options.feeds)
+  }
+
+  /** Of the newest item taken. */
+  get sequence(): number {
+    return this.#sequence
+  }
+
+  /** Resolves when the owner's `opened` for this number comes; rejects with `lost` where the mirror ends before. */
+  expect(opening: number, connection: ClientConnection, onMoved: () => void): Promise<Opened> {
+    return new Promise((resolve, reject) => this.#openings.set(opening, { connection, onMoved, resolve, reject }))
+  }
+
+  /** Nobody waits for it any more. */
+  giveUp(opening: number): void {
+    this.#openings.delete(opening)
+    this.#endIfUnused()
+  }
+
+  /** False for an item that does not follow the one before: something was lost. */
+  take(item: FollowedItem): boolean {
+    const [, , sequence, kind, content] = item
+    if (sequence !== this.#sequence + 1) return false
+    this.#sequence = sequence
+    switch (kind) {
+      case 'start':
+        if (sequence !== 1) return false
+        if (content !== null) this.#feed.show(content.turn_id, content.attempt, content.text)
+        return true
+      case 'text':
+        this.#feed.show(content.turn_id, content.attempt, content.text)
+        return true
+      case 'event':
+        this.#feed.emit(content)
+        return true
+      case 'opened':
+        this.#opened(content.opening, content.opened)
+        return true
+      case 'moved':
+        return false
+    }
+  }
+
+  /** Its clients are told to open the conversation again. */
+  end(error: Error): void {
+    if (this.#ended) return
+    this.#ended = true
+    for (const { reject } of this.#openings.values()) reject(error)
+    this.#openings.clear()
+    for (const listener of this.#movedListeners) listener()
+    this.#movedListeners.clear()
+  }
+
+  #opened(number: number, opened: ReplyOf<'conversation.open'>): void {
+    const opening = this.#openings.get(number)
+    if (opening === undefined) return
+    this.#openings.delete(number)
+    const inner = subscribeAfter(opened, this.#feed, opening.connection)
+    const onMoved = (): void => {
+      // Nothing of what was lost may follow the news that it was.
+      inner.close()
+      opening.onMoved()
+    }
+    this.#movedListeners.add(onMoved)
+    opening.resolve({
+      opened,
+      subscription: {
+        conversationId: this.conversationId,
+        start: () => inner.start(),
+        pump: () => inner.pump(),
+        close: () => {
+          inner.close()
+          this.#movedListeners.delete(onMoved)
+          this.#endIfUnused()
+        },
+      },
+    })
+  }
+
+  #endIfUnused(): void {
+    if (!this.#ended && this.#movedListeners.size === 0 && this.#openings.size === 0) this.#onUnused(this)
+  }
+}

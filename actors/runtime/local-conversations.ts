@@ -1,0 +1,134 @@
+/** What clients ask of a conversation, carried out on its actor in this process. Rejects with ChatError. */
+import { bucketOfId, newTurnId } from '../../protocol/ids.ts'
+import { ChatError } from '../../protocol/errors.ts'
+import type { Params } from '../../protocol/websocket/fields.ts'
+import type { CommandOf, ReplyOf } from '../../protocol/websocket/messages.ts'
+import type { ConversationStore } from '../../storage/conversation-store.ts'
+import { commandHash } from '../conversation/command-hash.ts'
+import type { AcceptEvent, Answer } from '../conversation/events.ts'
+import { duplicateReply } from '../conversation/reduce.ts'
+import type { ClientConnection, Subscription } from '../conversation-service.ts'
+import { subscribeAfter } from '../feed/after-snapshot.ts'
+import { patienceMs, type ConversationActor } from './actor.ts'
+import { openedSnapshot } from './snapshot.ts'
+import { editTarget, regenerateTarget, requireParent } from './targets.ts'
+
+export type AcceptCommand = CommandOf<'message.send'> | CommandOf<'message.edit'> | CommandOf<'turn.regenerate'>
+
+export interface LocalConversationsOptions {
+  readonly store: ConversationStore
+  readonly now: () => number
+  readonly turnDeadlineMs: number
+  /** Rejects with `moved` where the actor's conversation may have been lost without its knowledge, and was. */
+  readonly confirm: (actor: ConversationActor) => Promise<void>
+}
+
+export class LocalConversations {
+  readonly #options: LocalConversationsOptions
+
+  constructor(options: LocalConversationsOptions) {
+    this.#options = options
+  }
+
+  /** `take` is called in the turn of the event loop in which the snapshot holds. */
+  async snapshot<T>(actor: ConversationActor, command: CommandOf<'conversation.open'>, take: (opened: ReplyOf<'conversation.open'>) => T): Promise<T> {
+    await this.#options.confirm(actor)
+    return actor.exclusively(
+      () => openedSnapshot(this.#options.store, () => actor.state, command.cursor),
+      (snapshot) => take({ type: 'conversation.opened', ...snapshot }),
+      patienceMs,
+    )
+  }
+
+  open(actor: ConversationActor, command: CommandOf<'conversation.open'>, connection: ClientConnection, onMoved: () => void): Promise<{ readonly opened: ReplyOf<'conversation.open'>; readonly subscription: Subscription }> {
+    return this.snapshot(actor, command, (opened) => {
+      const inner = subscribeAfter(opened, actor.feed, connection)
+      const forget = actor.onMoved(() => {
+        // Nothing of what was lost may follow the news that it was.
+        inner.close()
+        onMoved()
+      })
+      const subscription: Subscription = {
+        conversationId: actor.conversationId,
+        start: () => inner.start(),
+        pump: () => inner.pump(),
+        close: () => {
+          forget()
+          inner.close()
+          actor.touch()
+        },
+      }
+      return { opened, subscription }
+    })
+  }
+
+  accept(actor: ConversationActor, command: AcceptCommand): Promise<ReplyOf<'message.send'>> {
+    const { store } = this.#options
+    switch (command.type) {
+      case 'message.send':
+        return this.#accept(actor, command, false, { model: command.model ?? null, params: command.params ?? {} }, async () => {
+          await requireParent(store, actor.state, command.parent_id)
+          return { type: 'new', content: command.text, parentId: command.parent_id }
+        })
+      case 'message.edit':
+        return this.#accept(actor, command, true, { model: null, params: {} }, () => editTarget(store, actor.state, command.message_id, command.text))
+      case 'turn.regenerate':
+        return this.#accept(actor, command, true, { model: null, params: {} }, () => regenerateTarget(store, actor.state, command.message_id))
+    }
+  }
+
+  async stop(actor: ConversationActor, turnId: string): Promise<ReplyOf<'turn.stop'>> {
+    // A stop that is refused must not leave the turn without its text.
+    if (!actor.isFull) actor.now({ type: 'cut', turnId })
+    const answer = await actor.perform((key) => ({ type: 'stop', key, now: this.#options.now(), turnId }))
+    // It ended while the stop was on its way.
+    if (answer?.type === 'ask_store' || answer?.type === 'stopped') return { type: 'turn.stopped', turn_id: turnId }
+    throw errorOf(answer)
+  }
+
+  async #accept(actor: ConversationActor, command: AcceptCommand, interrupts: boolean, wishes: { readonly model: string | null; readonly params: Params }, target: () => Promise<AcceptEvent['user']>): Promise<ReplyOf<'message.send'>> {
+    const { now, turnDeadlineMs } = this.#options
+    const hash = commandHash(command)
+    // A repeated edit must not stop a run whose text this owner does not hold, only to be found a repetition.
+    if (interrupts && actor.state.turns[0]?.state === 'resuming') {
+      const repeated = await this.#repeated(command, hash)
+      if (repeated !== null) return repeated
+    }
+    const turnId = newTurnId(bucketOfId(command.conversation_id), now())
+    const answer = await actor.perform(async (key) => {
+      const user = await target()
+      const at = now()
+      return {
+        type: 'accept',
+        key,
+        now: at,
+        turnId,
+        clientMessageId: command.client_message_id,
+        commandHash: hash,
+        interrupts,
+        user,
+        lane: 'standard',
+        model: wishes.model,
+        params: wishes.params,
+        deadlineAt: at + turnDeadlineMs,
+      }
+    }, patienceMs)
+    if (answer?.type === 'accepted') return answer.reply
+    // What was accepted before is not refused for want of room.
+    const repeated = answer?.type === 'error' && answer.code === 'busy' ? await this.#repeated(command, hash) : null
+    if (repeated !== null) return repeated
+    throw errorOf(answer)
+  }
+
+  /** The first answer, where the command is a repetition. */
+  async #repeated(command: { readonly conversation_id: number; readonly client_message_id: string }, hash: Uint8Array): Promise<ReplyOf<'message.send'> | null> {
+    const known = await this.#options.store.acceptedTurn(command.conversation_id, command.client_message_id)
+    if (known === null) return null
+    if (Buffer.compare(known.commandHash, hash) !== 0) throw new ChatError('idempotency_conflict')
+    return duplicateReply(known.turn)
+  }
+}
+
+function errorOf(answer: Answer | undefined): ChatError {
+  return new ChatError(answer?.type === 'error' ? answer.code : 'internal')
+}

@@ -1,0 +1,14 @@
+import { JetStreamApiError } from '@nats-io/jetstream'
+
+/** The server has no "create or update", and refuses to create what exists with another configuration: with `exists`, one of its codes. */
+export async function makeOrUpdate(make: Promise<unknown>, exists: number, update: () => Promise<unknown>): Promise<void> {
+  try {
+    await make
+  } catch (error) {
+    if (!(error instanceof JetStreamApiError) || error.code !== exists) throw error
+    await update()
+  }
+}
+
+export const streamNameInUse = 10058
+export const consumerExists = 10148
