@@ -3,6 +3,8 @@ export const edgesQueueGroup = 'edges'
 export const beginSubject = 'turn.begin'
 export const contextSubject = 'turn.context'
 export const finishSubject = 'turn.finish'
+/** An operator asks for a failed turn to be tried again. */
+export const retrySubject = 'turn.retry'
 /** Batches of deltas and beats of one bridge for one edge. */
 export const deltasSubject = (node: string): string => `edge.${node}.deltas`
 /** Begin and finish asked of one edge: of the owner, by a bridge that knows it and by edges that were asked instead. */
