@@ -39,7 +39,7 @@ export function begin(state: ConversationState, event: BeginEvent): Transition {
 
 function grant(turn: Turn, event: BeginEvent, barrenGrants: number): Turn {
   // Text that was shown can be gone on from only where its token ids are known, by the model that wrote it.
-  const lost = turn.state === 'resuming' || event.fresh || (turn.text !== '' && turn.ids.count === 0)
+  const lost = turn.state === 'resuming' || event.fresh || (turn.text !== '' && turn.ids.count === 0) || turn.idsEndEarly
   const anew = turn.run > 0 && lost
   return {
     ...turn,
@@ -51,6 +51,7 @@ function grant(turn: Turn, event: BeginEvent, barrenGrants: number): Turn {
     startedAt: turn.startedAt ?? event.now,
     text: anew ? '' : turn.text,
     ids: anew ? emptyIds : turn.ids,
+    idsEndEarly: false,
     textAtGrant: anew ? 0 : turn.text.length,
     heardAt: event.now,
     replayFrom: null,

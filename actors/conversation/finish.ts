@@ -16,8 +16,9 @@ export function finish(state: ConversationState, { key, now, request }: Finish):
   const whole = tail === '' ? turn : { ...turn, text: turn.text + tail, firstTextAt: turn.firstTextAt ?? now }
   const end = request.outcome.type === 'finished' ? { type: 'finished' as const, reason: request.outcome.reason } : { type: 'failed' as const, error: request.outcome.error }
   const facts = { end, usage: request.usage, model: request.model, cached: request.cached, costUsd: request.cost_usd }
-  // Beats stop with the run, and no other bridge may be granted the turn while its end is written.
-  const next = replaceTurn(state, turn.turnId, () => ({ ...whole, state: 'running', heardAt: now, cut: true }))
+  // Beats stop with the run, and no other bridge may be granted the turn while its end is written. Should it not be
+  // written, no other can go on from a text of which some ids are not known: it begins anew.
+  const next = replaceTurn(state, turn.turnId, () => ({ ...whole, idsEndEarly: turn.idsEndEarly || tail !== '', state: 'running', heardAt: now, cut: true }))
   const shown: Effect[] = tail === '' ? [] : [{ type: 'show', turnId: turn.turnId, attempt: turn.attempt, text: tail }]
   const transition = ending(next, endTurn(whole, now, facts), { type: 'finish', key })
   return { state: transition.state, effects: [...shown, ...transition.effects] }

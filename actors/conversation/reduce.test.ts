@@ -187,6 +187,22 @@ t.test('a reply that Postgres refuses fails under an attempt that shows nothing'
   t.same(state.turns, [])
 })
 
+t.test('an end that can be written in no form leaves the turn to its bridge, and to the next grant', async (t) => {
+  const refused: ConversationEvent = { type: 'written', now, result: { status: 'refused', sqlState: 'XX000' } }
+  const finishing = reduce(phases.running, events.finish)
+  const empty = reduce(finishing.state, refused)
+  const left = reduce(empty.state, refused)
+  t.equal(left.effects.map(brief).join(), 'answer:busy')
+  t.match(left.state, { step: null, turns: [{ cut: false, text: 'Hello world' }] })
+  t.equal(reduce(left.state, { ...events.finish, request: { ...finishRequest, offset: 11, text: '' } } as ConversationEvent).effects.map(brief).join(), 'write:end(stop,a1,"Hello world")', 'its bridge asks again')
+  t.equal(reduce(left.state, { ...begin(), now: now + 3_000 } as ConversationEvent).effects.map(brief).join(), 'write:begin(r2,a2)', 'another cannot go on from a text whose ids are not known')
+})
+
+t.test('a stop that was not written lets the text go on', async (t) => {
+  const { state } = reduce(phases.ending, events.unwritten)
+  t.match(reduce(state, events.delta).effects.map(brief), ['show:", you"'])
+})
+
 t.test('text without token ids is begun anew', async (t) => {
   const bare: ConversationState = { ...base, turns: [turn(1, { ...running, ids: emptyIds, heardAt: 0 })] }
   t.equal(reduce(bare, events.begin).effects.map(brief).join(), 'write:begin(r2,a2)')

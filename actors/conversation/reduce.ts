@@ -9,7 +9,7 @@ import { endTurn } from './ending.ts'
 import { ended, ending, expire, finish, stop } from './finish.ts'
 import { attached, delta, released } from './progress.ts'
 import { replaceTurn, stay, type Transition } from './transitions.ts'
-import type { ConversationState, Step } from './state.ts'
+import type { ConversationState, Ended, Step } from './state.ts'
 import type { TurnRow } from '../../storage/conversation-store.ts'
 
 export function reduce(state: ConversationState, event: ConversationEvent): Transition {
@@ -88,7 +88,7 @@ function written(state: ConversationState, event: Extract<ConversationEvent, { t
     case 'conflict':
       return { state: restoreCut(free, step), effects: refusal(step, 'idempotency_conflict') }
     case 'refused':
-      return step.type === 'ending' && step.ended.write.content !== '' ? endEmpty(free, step, event.now) : { state: restoreCut(free, step), effects: refusal(step, 'internal') }
+      return step.type === 'ending' && !isEmpty(step.ended) ? endEmpty(free, step, event.now) : { state: restoreCut(free, step), effects: refusal(step, 'internal') }
     case 'missed':
     case 'stale':
       return { state: free, effects: [...refusal(step, 'moved'), { type: 'drop' }] }
@@ -99,7 +99,12 @@ function written(state: ConversationState, event: Extract<ConversationEvent, { t
 function endEmpty(state: ConversationState, step: Extract<Step, { type: 'ending' }>, now: number): Transition {
   const { turn } = step.ended
   const error = { code: 'internal', message: 'The reply could not be stored.', retryable: false }
-  return ending(state, endTurn({ ...turn, text: '', attempt: turn.attempt + 1 }, now, { end: { type: 'failed', error } }), step.answer)
+  return ending(state, endTurn({ ...turn, text: '', model: null, attempt: turn.attempt + 1 }, now, { end: { type: 'failed', error } }), step.answer)
+}
+
+/** Nothing is left to leave out of the end. */
+function isEmpty({ write }: Ended): boolean {
+  return write.content === '' && write.model === null && write.end.type === 'failed'
 }
 
 function unwritten(state: ConversationState): Transition {
@@ -122,10 +127,11 @@ export function duplicateReply(turn: TurnRow) {
   }
 }
 
-/** Nothing was written: text is taken again of a turn that an edit would have stopped, and what came meanwhile is asked for. */
+/** Nothing was written: text is taken again of a turn that would have ended, and what came meanwhile is asked for. */
 function restoreCut(state: ConversationState, step: Step): ConversationState {
-  if (step.type !== 'accepting' || step.ended === null) return state
-  return replaceTurn(state, step.ended.turn.turnId, (turn) => ({ ...turn, cut: false, replayFrom: null }))
+  const ended = step.type === 'accepting' || step.type === 'ending' ? step.ended : null
+  if (ended === null) return state
+  return replaceTurn(state, ended.turn.turnId, (turn) => ({ ...turn, cut: false, replayFrom: null }))
 }
 
 function refusal(step: Exclude<Step, { type: 'aborting' }>, code: 'idempotency_conflict' | 'internal' | 'moved' | 'unavailable'): Effect[] {

@@ -52,6 +52,8 @@ class World {
   readonly answers = new Map<number, Answer>()
   /** The owner dies before (1) or after (2) the next commit. */
   crash: 0 | 1 | 2 = 0
+  /** What becomes of the next writes, instead of being made. */
+  readonly failures: ('unwritten' | 'refused')[] = []
 
   claim(): ConversationState {
     const unfinished = [...this.rows.values()].filter(({ end }) => end === null).map(({ row }) => turnFromRow(row))
@@ -123,6 +125,11 @@ class World {
       if (this.epoch !== epoch) return
       if (effect.type === 'write') {
         if (this.crash === 1) return this.die()
+        const failure = this.failures.pop()
+        if (failure !== undefined) {
+          this.feed(failure === 'unwritten' ? { type: 'unwritten' } : { type: 'written', now: this.now, result: { status: 'refused', sqlState: 'XX000' } })
+          continue
+        }
         const result = this.write(effect.write)
         if (this.crash === 2) return this.die()
         this.feed({ type: 'written', now: this.now, result })
@@ -278,6 +285,7 @@ class World {
   /** Lets everything come to its end. */
   settle(): void {
     this.crash = 0
+    this.failures.length = 0
     for (let rounds = 0; [...this.rows.values()].some(({ end }) => end === null); rounds += 1) {
       if (rounds > 200) throw new Error(`unfinished for ever: ${JSON.stringify(this.owner)}`)
       this.now += 3_000
@@ -298,6 +306,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('stop' as const), n: fc.nat(4) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('time' as const), ms: fc.constantFrom(500, 3_000) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('bridge dies' as const), bridge: fc.constantFrom('b1', 'b2') }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('writes fail' as const), as: fc.array(fc.constantFrom('unwritten' as const, 'refused' as const), { minLength: 1, maxLength: 3 }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('owner dies' as const), when: fc.constantFrom('now' as const, 'before commit' as const, 'after commit' as const) }) },
 )
 
@@ -326,6 +335,7 @@ t.test('whatever dies and whatever is lost, every turn ends once and shows what 
         }
         if (each.do === 'time') world.now += each.ms
         if (each.do === 'bridge dies') world.runs = world.runs.filter((run) => run.bridge !== each.bridge)
+        if (each.do === 'writes fail') world.failures.push(...each.as)
         if (each.do === 'owner dies') {
           if (each.when === 'now') world.replaceOwner()
           else world.crash = each.when === 'before commit' ? 1 : 2

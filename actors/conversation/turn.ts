@@ -28,6 +28,8 @@ export interface Turn {
   /** The attempt's text so far; what is shown and, in the end, stored. */
   readonly text: string
   readonly ids: TokenIds
+  /** A finish that was not written brought text, which brings no ids: nobody can go on from it exactly. */
+  readonly idsEndEarly: boolean
   /** Length of `text` when the last run was granted: a run that added nothing is barren. */
   readonly textAtGrant: number
   /** Milliseconds since the epoch, when the run was last heard of. */
@@ -43,6 +45,7 @@ export const untouched = {
   model: null,
   text: '',
   ids: emptyIds,
+  idsEndEarly: false,
   textAtGrant: 0,
   heardAt: 0,
   replayFrom: null,

@@ -5,7 +5,7 @@ import type { ControlReply } from '../../protocol/bus/control.ts'
 import { beginSubject, busVersion } from '../../protocol/bus/subjects.ts'
 import type { Channel, ChannelMessage } from '../../platform/bus/channel.ts'
 import { createLogger } from '../../platform/logging/logger.ts'
-import type { ConversationRow, ConversationStore, TurnRow, WriteResult } from '../../storage/conversation-store.ts'
+import type { ConversationRow, ConversationStore, ConversationWrite, TurnRow, WriteResult } from '../../storage/conversation-store.ts'
 import { Device } from '../testing/edges.ts'
 import { ConversationActor, type ActorHost } from './actor.ts'
 import { BusEndpoint } from './bus-endpoint.ts'
@@ -20,7 +20,7 @@ const running: TurnRow = {
 }
 const token = { epoch: 1, node: 'edge-1', bootId: 'boot' } as unknown as ConstructorParameters<typeof ConversationActor>[1]
 
-function newActor(unfinished: readonly TurnRow[], over: { write?: () => Promise<WriteResult>; control?: () => Promise<ControlReply | 'nobody' | null>; claim?: () => Promise<never>; pause?: () => Promise<void> } = {}) {
+function newActor(unfinished: readonly TurnRow[], over: { write?: (write: ConversationWrite) => Promise<WriteResult>; control?: () => Promise<ControlReply | 'nobody' | null>; claim?: () => Promise<unknown>; fault?: (error: unknown) => void; pause?: () => Promise<void> } = {}) {
   const turns = new Map<string, ConversationActor>()
   const host: ActorHost = {
     store: { write: over.write ?? (() => Promise.resolve({ status: 'committed' })), claim: over.claim } as unknown as ConversationStore,
@@ -33,7 +33,7 @@ function newActor(unfinished: readonly TurnRow[], over: { write?: () => Promise<
     turnAdded: (id, actor) => turns.set(id, actor),
     turnRemoved: (id) => turns.delete(id),
     dropped: () => undefined,
-    fault: (_message, error) => t.fail(String(error)),
+    fault: (_message, error) => (over.fault === undefined ? t.fail(String(error)) : over.fault(error)),
     pause: over.pause ?? (() => Promise.resolve()),
   }
   return { actor: new ConversationActor(host, token, conversation, unfinished), turns }
@@ -115,6 +115,29 @@ t.test('a run that its bridge does not know is not asked for again', async (t) =
   await new Promise((resolve) => setImmediate(resolve))
   t.equal(asked, 1)
   t.notOk(actor.hears(turnId))
+})
+
+t.test('a finish that can never be written ends the turn as failed, once the conversation is claimed anew', async (t) => {
+  const faults: unknown[] = []
+  const writes: ConversationWrite[] = []
+  const renewed = { ...token, epoch: 2 }
+  const answers: (WriteResult | Error)[] = [new Error('no sense made of it'), { status: 'committed' }]
+  const { actor } = newActor([{ ...running, state: 'queued', run: 0, bridge: null }], {
+    write: (write) => {
+      writes.push(write)
+      const answer = writes.length === 1 ? { status: 'committed' as const } : answers.shift()
+      return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer as WriteResult)
+    },
+    claim: () => Promise.resolve({ status: 'claimed', token: renewed, conversation, unfinished: [running] }),
+    fault: (error) => faults.push(error),
+  })
+  actor.activate()
+  await actor.perform((key) => ({ type: 'begin', key, now, turnId, bridge: 'b1', defaultModel: 'm', fresh: false }))
+  const request = { v: 1, turn_id: turnId, conversation_id: 1, bridge: 'b1', run: 1, offset: 0, text: 'Hello', outcome: { type: 'finished', reason: 'stop' }, usage: null, model: 'm', cached: false, cost_usd: null } as const
+  t.match(await actor.perform((key) => ({ type: 'finish', key, now, request })), { type: 'confirmed' })
+  t.match(writes.slice(1), [{ token, ends: [{ content: 'Hello', end: { type: 'finished' } }] }, { token: renewed, ends: [{ content: '', attempt: 2, end: { type: 'failed', error: { code: 'internal' } } }] }])
+  t.match(faults, [{ message: 'no sense made of it' }])
+  t.same(actor.state.turns, [])
 })
 
 t.test('an actor that was dropped claims no more, however its write ended', async (t) => {

@@ -216,8 +216,11 @@ export class ConversationActor {
       if (result.status === 'refused') this.#host.fault('Postgres refused a row', new Error(`SQLSTATE ${result.sqlState}`), this.conversationId)
       return { type: 'written', now: this.#host.now(), result }
     } catch (error) {
-      if (!(error instanceof ChatError) || error.code !== 'unavailable') this.#host.fault('write failed', error, this.conversationId)
-      return this.#settle()
+      const away = error instanceof ChatError && error.code === 'unavailable'
+      if (!away) this.#host.fault('write failed', error, this.conversationId)
+      const settled = await this.#settle()
+      // What fails with Postgres there would fail again: the turn must not wait for its deadline because of it.
+      return away || settled.type !== 'unwritten' ? settled : { type: 'written', now: this.#host.now(), result: { status: 'refused', sqlState: 'XX000' } }
     }
   }
 
