@@ -4,5 +4,5 @@
  */
 export const schemaVersions = {
   websocket: { version: 'chatterbot.v1', sha256: 'ca4e6c6f5f2ba66eb5ce096fef5d499ae982cd561dcf39d26adcbb2e861f66f3' },
-  bus: { version: 1, sha256: 'ad71b83b7b9698fe3a1207d00c8805d065453ee7f3aafe206a137609284cd5d3' },
+  bus: { version: 1, sha256: '3bdf5fce064eeec6150cc07e499fc588fcae3a925a5132e51794f024d13a432e' },
 } as const

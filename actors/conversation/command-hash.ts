@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
+import type { TurnRetry } from '../../protocol/bus/forwarding.ts'
 import type { CommandOf } from '../../protocol/websocket/messages.ts'
 
-type Repeatable = CommandOf<'message.send'> | CommandOf<'message.edit'> | CommandOf<'turn.regenerate'>
+type Repeatable = CommandOf<'message.send'> | CommandOf<'message.edit'> | CommandOf<'turn.regenerate'> | TurnRetry
 
 /** SHA-256 of what a command means: its fields but for `ref`, in a fixed order. A repeated client_message_id must bring the same. */
 export function commandHash(command: Repeatable): Uint8Array {
@@ -23,6 +24,7 @@ function meaning(command: Repeatable): unknown[] {
     case 'message.edit':
       return [command.type, command.message_id, command.text]
     case 'turn.regenerate':
+    case 'turn.retry':
       return [command.type, command.message_id]
   }
 }

@@ -194,7 +194,7 @@ t.test('an end that can be written in no form leaves the turn to its bridge, and
   const left = reduce(empty.state, refused)
   t.equal(left.effects.map(brief).join(), 'answer:busy')
   t.match(left.state, { step: null, turns: [{ cut: false, text: 'Hello world' }] })
-  t.equal(reduce(left.state, { ...events.finish, request: { ...finishRequest, offset: 11, text: '' } } as ConversationEvent).effects.map(brief).join(), 'write:end(stop,a1,"Hello world")', 'its bridge asks again')
+  t.equal(reduce(left.state, { ...events.finish, request: { ...finishRequest, offset: 11, text: '' } }).effects.map(brief).join(), 'write:end(stop,a1,"Hello world")', 'its bridge asks again')
   t.equal(reduce(left.state, { ...begin(), now: now + 3_000 } as ConversationEvent).effects.map(brief).join(), 'write:begin(r2,a2)', 'another cannot go on from a text whose ids are not known')
 })
 

@@ -34,7 +34,7 @@ export class Forwarding {
 
   async #ask(node: string, userId: string, command: ForwardRequest['command']): Promise<Extract<ForwardReply, { type: 'answered' }>['reply']> {
     // The ref is the client's connection's.
-    const { ref: _, ...rest } = command
+    const { ref: _, ...rest }: ForwardRequest['command'] & { readonly ref?: string | number } = command
     const reply = await askOwner(this.#channel, commandsSubject(node), { v: busVersion, user_id: userId, command: rest }, decodeForwardReply, answerWithinMs)
     if (reply.type !== 'answered') throw errorOfReply(reply)
     return reply.reply

@@ -1,5 +1,6 @@
 /** The door to the actors, for the edge's transports, wherever a conversation is. See ConversationService for what each rejects with. */
 import { ChatError } from '../../protocol/errors.ts'
+import type { TurnRetry } from '../../protocol/bus/forwarding.ts'
 import type { CommandOf, ReplyOf } from '../../protocol/websocket/messages.ts'
 import { limits } from '../../protocol/websocket/limits.ts'
 import type { ConversationRow, ConversationStore } from '../../storage/conversation-store.ts'
@@ -77,6 +78,11 @@ export class Conversations implements ConversationService {
   }
 
   regenerate(userId: string, command: CommandOf<'turn.regenerate'>): Promise<ReplyOf<'turn.regenerate'>> {
+    return this.#accept(userId, command)
+  }
+
+  /** For an operator, in the name of the conversation's user. */
+  retry(userId: string, command: TurnRetry): Promise<ReplyOf<'message.send'>> {
     return this.#accept(userId, command)
   }
 

@@ -1,6 +1,7 @@
 /** What clients ask of a conversation, carried out on its actor in this process. Rejects with ChatError. */
 import { bucketOfId, newTurnId } from '../../protocol/ids.ts'
 import { ChatError } from '../../protocol/errors.ts'
+import type { TurnRetry } from '../../protocol/bus/forwarding.ts'
 import type { Params } from '../../protocol/websocket/fields.ts'
 import type { CommandOf, ReplyOf } from '../../protocol/websocket/messages.ts'
 import type { ConversationStore } from '../../storage/conversation-store.ts'
@@ -13,7 +14,7 @@ import { patienceMs, type ConversationActor } from './actor.ts'
 import { openedSnapshot } from './snapshot.ts'
 import { editTarget, regenerateTarget, requireParent } from './targets.ts'
 
-export type AcceptCommand = CommandOf<'message.send'> | CommandOf<'message.edit'> | CommandOf<'turn.regenerate'>
+export type AcceptCommand = CommandOf<'message.send'> | CommandOf<'message.edit'> | CommandOf<'turn.regenerate'> | TurnRetry
 
 export interface LocalConversationsOptions {
   readonly store: ConversationStore
@@ -72,6 +73,8 @@ export class LocalConversations {
         })
       case 'message.edit':
         return this.#accept(actor, command, true, { model: null, params: {} }, () => editTarget(store, actor.state, command.message_id, command.text))
+      case 'turn.retry':
+        return this.#accept(actor, command, false, { model: command.model ?? null, params: command.params ?? {} }, () => regenerateTarget(store, actor.state, command.message_id))
       case 'turn.regenerate':
         return this.#accept(actor, command, true, { model: null, params: {} }, () => regenerateTarget(store, actor.state, command.message_id))
     }

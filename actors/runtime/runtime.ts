@@ -30,6 +30,7 @@ import { LocalConversations } from './local-conversations.ts'
 import { OwnedConversations } from './owned-conversations.ts'
 import { OwnershipCheck } from './ownership-check.ts'
 import { JobPublisher, type QueuePosition } from './publisher.ts'
+import { RetryEndpoint } from './retry-endpoint.ts'
 import { StrayRuns } from './stray-runs.ts'
 import { Sweeper } from './sweeper.ts'
 
@@ -76,6 +77,7 @@ class Runtime implements ConversationRuntime, ActorHost {
   readonly #deadlines: Deadlines
   readonly #outbox: DeadLetterOutbox
   readonly #endpoint: BusEndpoint
+  readonly #retries: RetryEndpoint
   readonly #ownership: OwnershipCheck
   readonly #mirrors: Mirrors
   readonly #followers: Followers
@@ -142,7 +144,9 @@ class Runtime implements ConversationRuntime, ActorHost {
     const owned = new OwnedConversations({ store, directory: this.#directory, local, actorOfTurn })
     this.#followers = new Followers({ channel, node, logger, monotonic, open: (request, take) => owned.open(request, take) })
     this.#forwarded = new ForwardedCommands({ channel, node, logger, perform: (userId, command) => owned.perform(userId, command) })
-    this.service = new Conversations({ store, directory: this.#directory, placement, local, mirrors: this.#mirrors, forwarding: new Forwarding(channel), actorOfTurn, load: () => this.#publisher.load })
+    const conversations = new Conversations({ store, directory: this.#directory, placement, local, mirrors: this.#mirrors, forwarding: new Forwarding(channel), actorOfTurn, load: () => this.#publisher.load })
+    this.service = conversations
+    this.#retries = new RetryEndpoint({ channel, store, logger, retry: (userId, command) => conversations.retry(userId, command) })
   }
 
   readonly now = (): number => this.#options.clock.now()
@@ -150,6 +154,7 @@ class Runtime implements ConversationRuntime, ActorHost {
   start(): Promise<void> {
     this.#directory.start()
     this.#endpoint.start()
+    this.#retries.start()
     this.#followers.start()
     this.#forwarded.start()
     this.#mirrors.start()
@@ -174,6 +179,7 @@ class Runtime implements ConversationRuntime, ActorHost {
 
   async #stop(): Promise<void> {
     this.#endpoint.stop()
+    this.#retries.stop()
     this.#forwarded.stop()
     this.#followers.stopListening()
     this.#unwatchBus()

@@ -1,12 +1,13 @@
 /**
- * Commands of clients whose conversation another edge owns: the edge that has the client sends them on to the owner's.
- * They have passed the checks of the WebSocket before.
+ * Commands for a conversation that another edge owns: the edge that has the client, or was asked by an operator, sends
+ * them on to the owner's. They have passed the checks of the WebSocket before.
  */
 import Type, { type Static } from 'typebox'
 import { MessageEdit } from '../websocket/commands/message-edit.ts'
 import { MessageAccepted, MessageSend } from '../websocket/commands/message-send.ts'
 import { TurnRegenerate } from '../websocket/commands/turn-regenerate.ts'
 import { TurnStop, TurnStopped } from '../websocket/commands/turn-stop.ts'
+import { ClientId, ConversationId, MessageId, ModelName, Params } from '../websocket/fields.ts'
 import { limits } from '../websocket/limits.ts'
 import { Version } from './begin.ts'
 
@@ -17,7 +18,18 @@ export const Moved = Type.Object({ v: Version, type: Type.Literal('moved') })
 /** An error of the catalogue, for the client. */
 export const Refused = Type.Object({ v: Version, type: Type.Literal('refused'), code: Type.String(), message: Type.String(), retry_after_ms: Type.Optional(Type.Number({ minimum: 0 })) })
 
-export const ForwardRequest = Type.Object({ v: Version, user_id: UserId, command: Type.Union([MessageSend, MessageEdit, TurnRegenerate, TurnStop]) })
+/** Asked by an operator for a turn that failed. As turn.regenerate, but it stops no reply under way: it waits for it. */
+export const TurnRetry = Type.Object({
+  type: Type.Literal('turn.retry'),
+  conversation_id: ConversationId,
+  message_id: MessageId,
+  client_message_id: ClientId,
+  model: Type.Optional(ModelName),
+  params: Type.Optional(Params),
+})
+export type TurnRetry = Static<typeof TurnRetry>
+
+export const ForwardRequest = Type.Object({ v: Version, user_id: UserId, command: Type.Union([MessageSend, MessageEdit, TurnRegenerate, TurnStop, TurnRetry]) })
 export type ForwardRequest = Static<typeof ForwardRequest>
 
 export const ForwardReply = Type.Union([Type.Object({ v: Version, type: Type.Literal('answered'), reply: Type.Union([MessageAccepted, TurnStopped]) }), Refused, Moved])
