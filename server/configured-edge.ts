@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../platform/config/config.ts'
+import type { Limit, Limits } from '../platform/limits/limits.ts'
 import { createNoAuthentication } from './auth/none.ts'
 import type { EdgeOptions } from './edge.ts'
 
@@ -26,4 +27,9 @@ export function configuredEdge(config: Config): Pick<EdgeOptions, Configured> {
     maxConnectionsPerUser: config.CHATTERBOT_SOCKETS_PER_USER,
     drainDeadlineMs: config.CHATTERBOT_DRAIN_SECONDS * 1000,
   }
+}
+
+/** The limit of turns a user may start, whichever process the edge is in. */
+export function turnLimit(config: Config, limits: Limits): Limit {
+  return limits.limit({ name: 'turns', points: config.CHATTERBOT_TURNS_PER_MINUTE, perSeconds: 60 })
 }

@@ -8,12 +8,15 @@ import { systemClock } from '../platform/clock.ts'
 import type { Config } from '../platform/config/config.ts'
 import type { OptionName } from '../platform/config/options.ts'
 import type { ServerProcess } from '../platform/lifecycle/server-process.ts'
+import { createCachesAndLimits } from '../platform/redis/caches-and-limits.ts'
 import type { ConversationStore } from '../storage/conversation-store.ts'
 import { evenShards } from '../storage/postgres/shard-map.ts'
 import { asStartupFault } from '../storage/postgres/startup-fault.ts'
 import { createPostgresStorage } from '../storage/postgres/storage.ts'
+import { ContextCache } from '../actors/context/context-cache.ts'
 import { createConversationRuntime } from '../actors/runtime/runtime.ts'
-import { configuredEdge } from './configured-edge.ts'
+import { limitTurns } from '../actors/turn-limits.ts'
+import { configuredEdge, turnLimit } from './configured-edge.ts'
 import { createEdge } from './edge.ts'
 
 /** Without these there are no other processes to work with. */
@@ -42,12 +45,16 @@ export async function startEdgeProcess(config: Config, server: ServerProcess, ad
     { name: 'bus', missing: () => (channel.status === 'connected' ? null : 'NATS does not answer') },
   )
 
+  const { connection, limits, cache } = createCachesAndLimits({ redisUrl: config.REDIS_URL, node, logger, clock, metrics })
+  if (connection !== null) await parts.add(connection)
   const adapters = adapt({ store: storage.store, channel, jobQueue: bus.jobQueue, deadLetters: bus.deadLetters })
-  const runtime = await parts.add(createConversationRuntime({ ...adapters, node, logger, clock, turnDeadlineMs: config.CHATTERBOT_TURN_DEADLINE_SECONDS * 1000, lapsed: (id) => storage.liveness.lapsedFor(id) }))
+  const contexts = new ContextCache({ store: adapters.store, cache: cache('context'), timelineOf: (id) => storage.liveness.timelineOf(id), metrics })
+  const runtime = await parts.add(createConversationRuntime({ ...adapters, contexts, node, logger, clock, turnDeadlineMs: config.CHATTERBOT_TURN_DEADLINE_SECONDS * 1000, lapsed: (id) => storage.liveness.lapsedFor(id) }))
   metrics.gauge({ name: 'chatterbot_waiting_writes', help: 'Writes that have no outcome yet' }, (gauge) => gauge.set(storage.waitingWrites()))
   metrics.gauge({ name: 'chatterbot_actors', help: 'Conversations in memory' }, (gauge) => gauge.set(runtime.counts().actors))
   metrics.gauge({ name: 'chatterbot_unfinished_turns', help: 'Turns accepted and not ended' }, (gauge) => gauge.set(runtime.counts().turns))
 
-  const edge = await parts.add(createEdge({ ...configuredEdge(config), sharesPort: true, service: runtime.service, readiness, metrics, logger, clock }))
+  const service = limitTurns(runtime.service, { limit: turnLimit(config, limits), store: adapters.store })
+  const edge = await parts.add(createEdge({ ...configuredEdge(config), sharesPort: true, service, readiness, metrics, logger, clock }))
   server.sayReady({ port: edge.port })
 }

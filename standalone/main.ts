@@ -10,15 +10,18 @@ import { ServiceGroup, StoppedWhileStarting } from '../platform/lifecycle/servic
 import { exitCodes, StartupFault } from '../platform/lifecycle/startup-fault.ts'
 import { createLogger, type LogLevel, type LogSink } from '../platform/logging/logger.ts'
 import { createMetrics } from '../platform/metrics/metrics.ts'
+import { createCachesAndLimits } from '../platform/redis/caches-and-limits.ts'
 import { EmbeddedPostgres } from '../storage/pglite/supervisor.ts'
 import { evenShards, type ShardConfig } from '../storage/postgres/shard-map.ts'
 import { asStartupFault } from '../storage/postgres/startup-fault.ts'
 import { createPostgresStorage } from '../storage/postgres/storage.ts'
+import { ContextCache } from '../actors/context/context-cache.ts'
 import { createConversationRuntime } from '../actors/runtime/runtime.ts'
+import { limitTurns } from '../actors/turn-limits.ts'
 import { createBridge, type Bridge } from '../inference-bridge/bridge.ts'
 import { chooseEngines } from '../inference-bridge/engines.ts'
 import { configuredDefaults } from '../inference-bridge/settings.ts'
-import { configuredEdge } from '../server/configured-edge.ts'
+import { configuredEdge, turnLimit } from '../server/configured-edge.ts'
 import { createEdge } from '../server/edge.ts'
 import { displayHost } from '../server/listener.ts'
 
@@ -81,9 +84,12 @@ async function startParts(config: Config, logger: LogSink): Promise<void> {
   metrics.gauge({ name: 'chatterbot_waiting_writes', help: 'Writes that have no outcome yet' }, (gauge) => gauge.set(storage.waitingWrites()))
 
   const bus = new MemoryBus({ onHandlerError: (error, subject) => logger.error({ err: error, subject }, 'a bus handler failed') })
+  const { limits, cache } = createCachesAndLimits({ redisUrl: null, node, logger, clock, metrics })
+  const contexts = new ContextCache({ store: storage.store, cache: cache('context'), timelineOf: (id) => storage.liveness.timelineOf(id), metrics })
   const runtime = await parts.add(
     createConversationRuntime({
       store: storage.store,
+      contexts,
       channel: bus.channel(),
       jobQueue: bus.jobQueue(),
       deadLetters: bus.deadLetters(),
@@ -99,7 +105,7 @@ async function startParts(config: Config, logger: LogSink): Promise<void> {
 
   let engineAnswers = (): boolean => false
   const edge = createEdge({
-    service: runtime.service,
+    service: limitTurns(runtime.service, { limit: turnLimit(config, limits), store: storage.store }),
     ...configuredEdge(config),
     sharesPort: false,
     readiness: [

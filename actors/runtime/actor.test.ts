@@ -7,6 +7,7 @@ import type { Channel, ChannelMessage } from '../../platform/bus/channel.ts'
 import { createLogger } from '../../platform/logging/logger.ts'
 import type { ConversationRow, ConversationStore, ConversationWrite, TurnRow, WriteResult } from '../../storage/conversation-store.ts'
 import { Device } from '../testing/edges.ts'
+import { storedContexts } from '../context/context-cache.ts'
 import { ConversationActor, type ActorHost } from './actor.ts'
 import { BusEndpoint } from './bus-endpoint.ts'
 import { LocalConversations } from './local-conversations.ts'
@@ -23,6 +24,7 @@ const token = { epoch: 1, node: 'edge-1', bootId: 'boot' } as unknown as Constru
 function newActor(unfinished: readonly TurnRow[], over: { write?: (write: ConversationWrite) => Promise<WriteResult>; control?: () => Promise<ControlReply | 'nobody' | null>; claim?: () => Promise<unknown>; fault?: (error: unknown) => void; pause?: () => Promise<void> } = {}) {
   const turns = new Map<string, ConversationActor>()
   const host: ActorHost = {
+    contexts: storedContexts(null as never),
     store: { write: over.write ?? (() => Promise.resolve({ status: 'committed' })), claim: over.claim } as unknown as ConversationStore,
     now: () => now,
     feeds: { markDirty: () => undefined, held: false },
@@ -193,7 +195,8 @@ t.test('a turn is not granted before its context can be told', async (t) => {
     channel,
     node: 'edge-1',
     placement: { run: (_, here) => here(actor) },
-    store: { path } as unknown as ConversationStore,
+    store: null as never,
+    contexts: storedContexts({ path } as unknown as ConversationStore),
     logger: createLogger({ level: 'silent', name: 'test' }),
     now: () => now,
     actorOfTurn: () => actor,

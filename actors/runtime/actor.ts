@@ -6,6 +6,7 @@ import { ChatError } from '../../protocol/errors.ts'
 import type { ControlReply } from '../../protocol/bus/control.ts'
 import type { DeadLetter } from '../../platform/bus/dead-letters.ts'
 import type { ConversationRow, ConversationStore, OwnerToken, TurnRow, WriteResult } from '../../storage/conversation-store.ts'
+import type { ContextSource } from '../context/context-cache.ts'
 import type { Answer, ConversationEvent, DurableEvent, Effect } from '../conversation/events.ts'
 import { attachEffect } from '../conversation/progress.ts'
 import { reduce } from '../conversation/reduce.ts'
@@ -33,6 +34,7 @@ export interface BridgeRequest {
 /** What an actor needs of its process. */
 export interface ActorHost {
   readonly store: ConversationStore
+  readonly contexts: ContextSource
   readonly now: () => number
   readonly feeds: FeedSchedule
   publish(turn: Turn, conversationId: number): void
@@ -213,6 +215,7 @@ export class ConversationActor {
     try {
       const write = { ...effect.write, conversationId: this.conversationId, token: this.#token }
       const result = await this.#host.store.write(write, effect.refusable ? { giveUpAfterMs: patienceMs } : {})
+      this.#host.contexts.committed(this.conversationId, this.#state.turns, write, result)
       if (result.status === 'refused') this.#host.fault('Postgres refused a row', new Error(`SQLSTATE ${result.sqlState}`), this.conversationId)
       return { type: 'written', now: this.#host.now(), result }
     } catch (error) {

@@ -3,15 +3,16 @@
  * the owner's edge where it knows it, else any: that one passes the request on to the owner.
  */
 import { ChatError } from '../../protocol/errors.ts'
-import type { BeginReply, BeginRequest, ContextMessage, ContextRequest } from '../../protocol/bus/begin.ts'
+import type { BeginReply, BeginRequest, ContextRequest } from '../../protocol/bus/begin.ts'
 import { decodeBeginReply, decodeBeginRequest, decodeContextRequest, decodeDeltaBatch, decodeFinishReply, decodeFinishRequest, encodeBus } from '../../protocol/bus/codec.ts'
 import type { FinishReply, FinishRequest } from '../../protocol/bus/finish.ts'
 import type { BusMessage } from '../../protocol/bus/messages.ts'
 import { beginSubject, beginSubjectOf, busVersion, contextSubject, deltasSubject, edgesQueueGroup, finishSubject, finishSubjectOf } from '../../protocol/bus/subjects.ts'
-import type { Message } from '../../protocol/websocket/fields.ts'
 import type { Channel, ChannelMessage, Subscription } from '../../platform/bus/channel.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import type { ConversationStore } from '../../storage/conversation-store.ts'
+import { contextMessage, type ContextSource } from '../context/context-cache.ts'
+import { contextPage, type ContextPath } from '../context/context-path.ts'
 import type { Answer } from '../conversation/events.ts'
 import { joinIds } from '../conversation/token-ids.ts'
 import { askOwner } from '../placement/ask-owner.ts'
@@ -19,8 +20,6 @@ import type { Placement } from '../placement/placement.ts'
 import { patienceMs, type ConversationActor } from './actor.ts'
 import type { StrayRuns } from './stray-runs.ts'
 
-/** One page of context on the bus. */
-const contextPage = { limit: 200, maxBytes: 256 * 1024 } as const
 const retryMs = 1_000
 /** Less than bridges wait for an answer. */
 const placeWithinMs = 4_000
@@ -33,6 +32,7 @@ export interface BusEndpointOptions {
   readonly node: string
   readonly placement: Pick<Placement, 'run'>
   readonly store: ConversationStore
+  readonly contexts: ContextSource
   readonly logger: Logger
   readonly now: () => number
   readonly actorOfTurn: (turnId: string) => ConversationActor | undefined
@@ -119,7 +119,7 @@ export class BusEndpoint {
           model: turn.model ?? request.default_model,
           params: turn.params,
           system: actor.state.system,
-          messages: messages.map(contextMessage),
+          messages: [...messages],
           more,
           deadline_at: turn.deadlineAt,
           resume: answer.resume ? { text: turn.text, token_ids: joinIds(turn.ids), model: turn.model ?? request.default_model } : null,
@@ -130,13 +130,13 @@ export class BusEndpoint {
     }
   }
 
-  async #ask(actor: ConversationActor, request: BeginRequest): Promise<{ readonly answer: Answer | undefined; readonly path: Awaited<ReturnType<ConversationStore['path']>> | null }> {
-    const { store, now } = this.#options
-    let path = null as Awaited<ReturnType<ConversationStore['path']>> | null
+  async #ask(actor: ConversationActor, request: BeginRequest): Promise<{ readonly answer: Answer | undefined; readonly path: ContextPath | null }> {
+    const { contexts, now } = this.#options
+    let path = null as ContextPath | null
     const answer = await actor.perform(async (key) => {
       const turn = actor.state.turns.find(({ turnId }) => turnId === request.turn_id)
       // Read before the grant: one whose context cannot be told would count against the turn.
-      if (turn !== undefined && turn.state !== 'waiting') path = await store.path(request.conversation_id, { leaf: turn.userMessageId, ...contextPage })
+      if (turn !== undefined && turn.state !== 'waiting') path = await contexts.path(request.conversation_id, turn)
       return { type: 'begin', key, now: now(), turnId: request.turn_id, bridge: request.bridge, defaultModel: request.default_model, fresh: request.fresh ?? false }
     }, patienceMs)
     return { answer, path }
@@ -197,8 +197,4 @@ export class BusEndpoint {
       else actor.now({ type: 'delta', now: at, bridge: batch.bridge, turnId, run, offset, text, idOffset, ids })
     }
   }
-}
-
-function contextMessage(message: Message): ContextMessage {
-  return { message_id: message.message_id, role: message.role, content: message.content }
 }

@@ -11,6 +11,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Service } from '../../platform/lifecycle/service.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import type { ConversationStore } from '../../storage/conversation-store.ts'
+import { storedContexts, type ContextSource } from '../context/context-cache.ts'
 import { queuedEvent } from '../conversation/accept.ts'
 import type { Turn } from '../conversation/turn.ts'
 import type { ConversationService } from '../conversation-service.ts'
@@ -45,6 +46,8 @@ export interface ConversationRuntimeOptions {
   readonly clock: Clock
   /** From accept to the end of a turn. */
   readonly turnDeadlineMs: number
+  /** Where turns' contexts come from; the store where absent. */
+  readonly contexts?: ContextSource
   readonly maxActors?: number
   /** Whether this process could not renew its sign of life for 4 s: on some shard, or on that of this conversation. */
   readonly lapsed: (conversationId?: number) => boolean
@@ -69,6 +72,7 @@ class Runtime implements ConversationRuntime, ActorHost {
   readonly name = 'conversation runtime'
   readonly service: ConversationService
   readonly store: ConversationStore
+  readonly contexts: ContextSource
   readonly feeds: Flusher
   readonly #options: ConversationRuntimeOptions
   readonly #directory: ActorDirectory
@@ -92,6 +96,7 @@ class Runtime implements ConversationRuntime, ActorHost {
   constructor(options: ConversationRuntimeOptions) {
     this.#options = options
     this.store = options.store
+    this.contexts = options.contexts ?? storedContexts(options.store)
     const { store, logger, clock, channel, node } = options
     const actorOfTurn = (turnId: string): ConversationActor | undefined => this.#actorOfTurn.get(turnId)
     const monotonic = (): number => clock.monotonic()
@@ -127,6 +132,7 @@ class Runtime implements ConversationRuntime, ActorHost {
       node,
       placement,
       store,
+      contexts: this.contexts,
       logger,
       now: this.now,
       actorOfTurn,

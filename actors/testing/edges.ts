@@ -8,10 +8,12 @@ import type { Channel } from '../../platform/bus/channel.ts'
 import { MemoryBus } from '../../platform/bus/memory/memory-bus.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { createLogger } from '../../platform/logging/logger.ts'
+import type { ConversationStore } from '../../storage/conversation-store.ts'
 import { evenShards } from '../../storage/postgres/shard-map.ts'
-import { createPostgresStorage } from '../../storage/postgres/storage.ts'
+import { createPostgresStorage, type PostgresStorage } from '../../storage/postgres/storage.ts'
 import type { PostgresServer } from '../../tests/harness/postgres.ts'
 import type { TestContext } from '../../tests/harness/processes.ts'
+import type { ContextSource } from '../context/context-cache.ts'
 import type { ClientConnection } from '../conversation-service.ts'
 import { createConversationRuntime, type ConversationRuntime } from '../runtime/runtime.ts'
 import { ScriptedBridge } from './scripted-bridge.ts'
@@ -20,6 +22,7 @@ const logger = createLogger({ level: 'silent', name: 'test' })
 /** An edge process, as far as the actors are concerned. */
 export interface Edge {
   readonly runtime: ConversationRuntime
+  readonly store: ConversationStore
   stop(): Promise<void>
   /** Ends it as SIGKILL would: nothing is given up, nothing is said. */
   kill(): Promise<void>
@@ -29,16 +32,19 @@ export interface EdgeSettings {
   readonly turnDeadlineMs?: number
   /** Puts something between the edge and its bus. */
   readonly adapt?: (channel: Channel) => Channel
+  /** Where contexts come from; the store where absent. */
+  readonly makeContexts?: (storage: PostgresStorage) => ContextSource
 }
 
-export async function startEdge(node: string, shards: readonly string[], bus: MemoryBus, { turnDeadlineMs = 60_000, adapt = (channel) => channel }: EdgeSettings = {}): Promise<Edge> {
+export async function startEdge(node: string, shards: readonly string[], bus: MemoryBus, { turnDeadlineMs = 60_000, adapt = (channel) => channel, makeContexts }: EdgeSettings = {}): Promise<Edge> {
   const storage = createPostgresStorage({ shards: evenShards(shards), node, bootId: randomUUID(), logger, clock: systemClock })
   await storage.migrate()
   await storage.start()
   const channel = adapt(bus.channel())
   const jobQueue = bus.jobQueue()
   const deadLetters = bus.deadLetters()
-  const runtime = createConversationRuntime({ store: storage.store, channel, jobQueue, deadLetters, node, logger, clock: systemClock, turnDeadlineMs, lapsed: (id) => storage.liveness.lapsedFor(id) })
+  const contexts = makeContexts?.(storage)
+  const runtime = createConversationRuntime({ store: storage.store, channel, jobQueue, deadLetters, node, logger, clock: systemClock, turnDeadlineMs, lapsed: (id) => storage.liveness.lapsedFor(id), ...(contexts === undefined ? {} : { contexts }) })
   await runtime.start()
   const close = async (): Promise<void> => {
     await channel.close()
@@ -48,6 +54,7 @@ export async function startEdge(node: string, shards: readonly string[], bus: Me
   }
   return {
     runtime,
+    store: storage.store,
     stop: async () => {
       await runtime.stop()
       await close()

@@ -9,7 +9,7 @@ export const options = {
   DATABASE_URL: { type: 'urls', protocols: ['postgres:', 'postgresql:'], secret: true, help: 'Postgres, version 15 or later; several shards with commas between. Absent: an embedded database in the data folder, for one process.' },
   NATS_URL: { type: 'urls', protocols: ['nats:', 'tls:'], secret: true, help: 'NATS, version 2.12 or later. Absent: a bus in memory, for one process.' },
   CHATTERBOT_JOB_REPLICAS: { type: 'integer', default: 1, min: 1, max: 5, help: 'Servers of a NATS cluster that hold each job. With three or more servers: 3.' },
-  REDIS_URL: { type: 'url', default: null, protocols: ['redis:', 'rediss:'], secret: true, help: 'Redis, version 7 or later. Absent: caches in memory.' },
+  REDIS_URL: { type: 'url', default: null, protocols: ['redis:', 'rediss:'], secret: true, help: 'Redis, version 7 or later, for caches and limits that processes share; set its maxmemory, and `maxmemory-policy allkeys-lru`. Nothing is lost with it. Absent: each process keeps its own in memory.' },
   CHATTERBOT_DATA_DIR: { type: 'path', default: null, defaultText: "the user's data folder, e.g. ~/.local/share/chatterbot", help: 'Where the embedded database keeps its data.' },
   CHATTERBOT_CACHE_DIR: { type: 'path', default: null, defaultText: "the user's cache folder, e.g. ~/.cache/chatterbot", help: 'Where the local model is kept.' },
   CHATTERBOT_NODE_ID: { type: 'string', default: 'standalone', pattern: /^[A-Za-z0-9_-]{1,64}$/, help: 'Name of this process among the others; no two may share one. To be set wherever `NATS_URL` is.' },
@@ -29,6 +29,7 @@ export const options = {
   CHATTERBOT_SOCKETS_PER_USER: { type: 'integer', default: 20, min: 1, max: 100_000, help: 'WebSocket connections of one user.' },
   CHATTERBOT_FRAMES_PER_SECOND: { type: 'integer', default: 50, min: 1, max: 100_000, help: 'Frames a connection may send a second, on average.' },
   CHATTERBOT_OPEN_CONVERSATIONS: { type: 'integer', default: 32, min: 1, max: 10_000, help: 'Conversations a connection may have open.' },
+  CHATTERBOT_TURNS_PER_MINUTE: { type: 'integer', default: 60, min: 1, max: 10_000_000, help: 'Messages, edits and regenerations of one user that are accepted in a minute.' },
   CHATTERBOT_ALLOWED_ORIGINS: { type: 'string', default: null, help: 'Origins of pages that may connect, with commas between. Absent: the page that this server serves, and programs.' },
 } as const satisfies Record<string, OptionDefinition>
 

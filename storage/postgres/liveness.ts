@@ -6,9 +6,10 @@ import type { Clock } from '../../platform/clock.ts'
 import { once } from '../../platform/lifecycle/once.ts'
 import type { Service } from '../../platform/lifecycle/service.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
+import type { Client } from './pool.ts'
 import type { Shard } from './shard.ts'
 import type { Statement } from './statement.ts'
-import { firstSign, lastSign, nextSign } from './statements/liveness.ts'
+import { databaseTimeline, firstSign, lastSign, nextSign } from './statements/liveness.ts'
 
 const renewEveryMs = 1_000
 /** Without a renewal for this long, others may take this process for dead soon. */
@@ -37,6 +38,11 @@ export class Liveness implements Service {
   /** Whether this process could not renew its sign for 4 s where the conversation is, or anywhere: then what it owns there may be another's already. */
   lapsedFor(conversationId?: number): boolean {
     return conversationId === undefined ? this.lapsed.length > 0 : this.of(this.#shardOf(conversationId)).lapsed
+  }
+
+  /** Of the database where the conversation is; another after a failover. Null where it is not known, or may have changed since the last sign. */
+  timelineOf(conversationId: number): string | null {
+    return this.of(this.#shardOf(conversationId)).timeline
   }
 
   of(shard: Shard): ShardLiveness {
@@ -70,6 +76,7 @@ export class ShardLiveness {
   readonly #options: LivenessOptions
   /** Monotonic, when the last statement that succeeded was sent. */
   #renewedAt: number | null = null
+  #timeline: string | null = null
   #renewing: Promise<void> | null = null
   #failing = false
   #removed = false
@@ -85,6 +92,10 @@ export class ShardLiveness {
 
   get lapsed(): boolean {
     return this.#renewedAt === null || this.#options.clock.monotonic() - this.#renewedAt >= lapseMs
+  }
+
+  get timeline(): string | null {
+    return this.lapsed ? null : this.#timeline
   }
 
   /** Resolves once there is a first sign. Rejects where the shard cannot be reached. */
@@ -112,14 +123,17 @@ export class ShardLiveness {
     this.#removed = true
     await this.#renewing
     if (this.#renewedAt === null) return
-    await this.#sign(lastSign).catch((error: unknown) => this.#options.logger.warn({ err: error, shard: this.name }, 'sign of life not removed'))
+    await this.#shard.withClient((client) => client.query(this.#bound(lastSign))).catch((error: unknown) => this.#options.logger.warn({ err: error, shard: this.name }, 'sign of life not removed'))
   }
 
   async #attempt(): Promise<Error | undefined> {
     if (this.#removed) return new Error('this process has stopped')
     const sentAt = this.#options.clock.monotonic()
     try {
-      await this.#sign(this.#renewedAt === null ? firstSign : nextSign)
+      this.#timeline = await this.#shard.withClient(async (client) => {
+        const [timeline] = await Promise.all([readTimeline(client), client.query(this.#bound(this.#renewedAt === null ? firstSign : nextSign))])
+        return timeline
+      })
       this.#renewedAt = sentAt
       return undefined
     } catch (error) {
@@ -127,8 +141,19 @@ export class ShardLiveness {
     }
   }
 
-  #sign(statement: Statement): Promise<unknown> {
+  #bound(statement: Statement) {
     const { node, bootId } = this.#options
-    return this.#shard.withClient((client) => client.query({ ...statement, values: [node, bootId] }))
+    return { ...statement, values: [node, bootId] }
+  }
+}
+
+/** Null where the server does not tell, as some hosted ones: that is no reason to count as dead. */
+async function readTimeline(client: Client): Promise<string | null> {
+  try {
+    const { rows } = await client.query<{ system: string; database: string; timeline: string }>(databaseTimeline)
+    const [row] = rows
+    return row === undefined ? null : `${row.system}.${row.database}.${row.timeline}`
+  } catch {
+    return null
   }
 }

@@ -171,6 +171,7 @@ t.test('a sign of life that cannot be renewed for 4 s is noticed, by a clock tha
   t.ok(storage.liveness.lapsedFor(owned.id))
   t.ok(storage.liveness.lapsedFor())
   t.same(storage.liveness.lapsed, ['shard-1'])
+  t.equal(storage.liveness.timelineOf(owned.id), null, 'another server may take over now')
   await postgres.restart()
   while (storage.liveness.lapsedFor(owned.id)) await new Promise((resolve) => setTimeout(resolve, 50))
   t.match(await owned.write({ accept: acceptTurn(owned.id) }), { status: 'committed' })
@@ -178,4 +179,18 @@ t.test('a sign of life that cannot be renewed for 4 s is noticed, by a clock tha
   t.equal((await client.query('SELECT FROM nodes')).rowCount, 1)
   await storage.stop()
   t.equal((await client.query('SELECT FROM nodes')).rowCount, 0)
+})
+
+t.test('each database is told from every other by its timeline, which a restart does not change', async (t) => {
+  const urls = [await newDatabase(postgres), await newDatabase(postgres)]
+  const timelines = async (node: string): Promise<(string | null)[]> => {
+    const { liveness } = await startStorage(t, urls, { logger, node })
+    // Of the first bucket and the last.
+    return [liveness.timelineOf(0), liveness.timelineOf(1023)]
+  }
+  const before = await timelines('node-1')
+  for (const timeline of before) t.match(timeline, /^\d+\.\d+\.00000001$/)
+  t.not(before[0], before[1])
+  await postgres.restart()
+  t.same(await timelines('node-2'), before)
 })

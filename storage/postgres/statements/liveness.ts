@@ -23,3 +23,15 @@ export const lastSign: Statement = {
   name: 'last_sign_of_life',
   text: 'DELETE FROM nodes WHERE node = $1 AND boot_id = $2',
 }
+
+/**
+ * Which database this is, and which course of its history: a failover begins a new timeline, and may have forgotten what
+ * was committed on the one before. Read from the log's position, as the last checkpoint may be of the timeline before.
+ */
+export const databaseTimeline: Statement = {
+  name: 'database_timeline',
+  text: `
+    SELECT (SELECT system_identifier FROM pg_control_system())::text AS system,
+      (SELECT oid FROM pg_database WHERE datname = current_database())::text AS database,
+      substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS timeline`,
+}

@@ -1,0 +1,61 @@
+/**
+ * A path as bytes for a cache: a checksum, then the path in MessagePack, compressed. What comes back from a cache is
+ * anybody's: whatever is not exactly an entry of this conversation is none.
+ */
+import { promisify } from 'node:util'
+import { brotliCompress, brotliDecompress, constants, crc32 } from 'node:zlib'
+import type { ContextMessage } from '../../protocol/bus/begin.ts'
+import { readMsgpack } from '../../protocol/msgpack/reader.ts'
+import { writeMsgpack } from '../../protocol/msgpack/writer.ts'
+import type { ContextPath } from './context-path.ts'
+
+/** Part of the keys: processes of another format do not see these entries. */
+export const contextEntryFormat = 1
+
+const compress = promisify(brotliCompress)
+const decompress = promisify(brotliDecompress)
+/** The quickest: see docs/decisions, on what pays. */
+const compression = { params: { [constants.BROTLI_PARAM_QUALITY]: 1, [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT } }
+/** A page has 256 KiB of text, and some hundred ids. */
+const mostBytes = 512 * 1024
+const checksumBytes = 4
+const roles = ['system', 'user', 'assistant'] as const satisfies readonly ContextMessage['role'][]
+
+export async function encodeContextEntry(conversationId: number, { messages, more }: ContextPath): Promise<Uint8Array> {
+  const plain = writeMsgpack([conversationId, more, messages.map(({ message_id, role, content }) => [message_id, roles.indexOf(role), content])])
+  const packed = await compress(plain, compression)
+  const checksum = Buffer.alloc(checksumBytes)
+  checksum.writeUInt32LE(crc32(packed))
+  return Buffer.concat([checksum, packed])
+}
+
+/** Null for anything else. */
+export async function decodeContextEntry(conversationId: number, bytes: Uint8Array): Promise<ContextPath | null> {
+  if (bytes.byteLength <= checksumBytes) return null
+  const packed = bytes.subarray(checksumBytes)
+  if (new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) !== crc32(packed)) return null
+  try {
+    return pathOf(conversationId, readMsgpack(await decompress(packed, { maxOutputLength: mostBytes }), { binary: false }))
+  } catch {
+    return null
+  }
+}
+
+function pathOf(conversationId: number, entry: unknown): ContextPath | null {
+  if (!Array.isArray(entry) || entry.length !== 3) return null
+  const [owner, more, rows] = entry as unknown[]
+  if (owner !== conversationId || !(more === null || isId(more)) || !Array.isArray(rows) || rows.length === 0) return null
+  const messages = rows.map(messageOf)
+  return messages.every((message) => message !== null) ? { messages, more } : null
+}
+
+function messageOf(row: unknown): ContextMessage | null {
+  if (!Array.isArray(row) || row.length !== 3) return null
+  const [message_id, roleIndex, content] = row as unknown[]
+  const role = typeof roleIndex === 'number' ? roles[roleIndex] : undefined
+  return isId(message_id) && role !== undefined && typeof content === 'string' ? { message_id, role, content } : null
+}
+
+function isId(value: unknown): value is number {
+  return Number.isSafeInteger(value)
+}
