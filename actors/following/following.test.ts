@@ -202,6 +202,33 @@ t.test('with the bus away, a conversation of another edge is taken from it, and 
   t.match(await send(owner, 'ann', id, 'still there?'), { duplicate: false }, 'and the other way round')
 })
 
+t.test('an owner that cannot be reached for 2 s loses the conversation, and hears of it', async (t) => {
+  let deaf = false
+  const world = await newWorld(t, postgres)
+  const owner = await world.edge('edge-1', {
+    adapt: (channel) => ({
+      ...losing(() => false)(channel),
+      get status() {
+        return channel.status
+      },
+      // As where its subscriptions got lost with a connection that it believes to have.
+      subscribe: (subject, handler, options) => (/commands|follow$/.test(subject) ? { unsubscribe: () => undefined } : channel.subscribe(subject, handler, options)),
+    }),
+  })
+  const other = await world.edge('edge-2')
+  const id = await create(owner)
+  await open(owner, 'ann', id, new Device(), undefined, () => {
+    deaf = true
+  })
+  const began = performance.now()
+  const accepted = await send(other, 'ann', id, 'hello?')
+  t.ok(performance.now() - began >= 1_900)
+  t.equal(other.runtime.counts().actors, 1)
+  await until(() => deaf)
+  t.equal(owner.runtime.counts().actors, 0)
+  t.match(await send(owner, 'ann', id, 'and back'), { state: 'waiting', parent_id: accepted.reply_message_id })
+})
+
 t.test('a bridge may ask any edge, and is answered by the owner', async (t) => {
   const world = await newWorld(t, postgres)
   const edges: Edge[] = [await world.edge('edge-1'), await world.edge('edge-2')]

@@ -11,7 +11,7 @@ import type { Logger } from '../../platform/logging/logger.ts'
 import type { ClientConnection } from '../conversation-service.ts'
 import type { FeedSchedule } from '../feed/feed.ts'
 import { askOwner } from '../placement/ask-owner.ts'
-import { OwnerAway } from '../placement/placement.ts'
+import { OwnerAway, type OwnerAwayHow } from '../placement/owner-away.ts'
 import { errorOfReply } from '../placement/replies.ts'
 import { Mirror, type Opened } from './mirror.ts'
 
@@ -119,7 +119,7 @@ export class Mirrors {
     return mirror
   }
 
-  #end(mirror: Mirror, why: OwnerAway['how']): void {
+  #end(mirror: Mirror, why: OwnerAwayHow): void {
     if (this.#byConversation.get(mirror.conversationId) === mirror) this.#byConversation.delete(mirror.conversationId)
     const followed = this.#nodes.get(mirror.node)
     followed?.mirrors.delete(mirror.id)

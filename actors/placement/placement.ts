@@ -7,31 +7,29 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { ChatError } from '../../protocol/errors.ts'
 import type { ConversationActor } from '../runtime/actor.ts'
 import type { ActorDirectory } from '../runtime/directory.ts'
+import { OwnerAway, type OwnerAwayHow } from './owner-away.ts'
 
-/** The owner's edge does not answer, or is not the owner any more: it may have happened what was asked, or not. */
-export class OwnerAway extends Error {
-  override readonly name = 'OwnerAway'
-  /** `moved`: it has said so. `silent`: it, or the bus, does not answer. */
-  readonly how: 'moved' | 'silent'
-
-  constructor(how: 'moved' | 'silent', options?: ErrorOptions) {
-    super(how === 'moved' ? 'the conversation has another owner' : 'the owner does not answer', options)
-    this.how = how
-  }
-}
-
-/** An owner that does not answer for this long may lose what it owns to whoever asks. */
-const silenceMs = 2_000
+/**
+ * An owner that was away for this long may lose what it owns to whoever asks. One that is there and does not answer is
+ * most often busy, and to take from it would make it busier: it has the time in which its own signs of life, or those of
+ * its connection, end by themselves.
+ */
+const takenAfterMs: Readonly<Record<Exclude<OwnerAwayHow, 'moved'>, number>> = { absent: 2_000, silent: 15_000 }
 /** Two that cannot reach each other must not take a conversation from one another again and again. */
 const forceEveryMs = 10_000
 /** Longer than a node that died is taken for alive. */
 const patienceMs = 8_000
 const retryMs = 150
-/** A silence is forgotten this long after it was noticed last. */
-const silenceForgottenMs = 10_000
-/** Owners that were silent, and conversations taken by force, that are remembered: the latest of each. */
+/** That an owner was away is forgotten this long after it was noticed last. */
+const absenceForgottenMs = 10_000
+/** Owners that were away, and conversations taken by force, that are remembered: the latest of each. */
 const rememberedOwners = 1_000
 const rememberedForces = 100_000
+
+interface Owner {
+  readonly node: string
+  readonly bootId: string
+}
 
 export interface PlacementOptions {
   readonly directory: ActorDirectory
@@ -39,12 +37,14 @@ export interface PlacementOptions {
   readonly monotonic: () => number
   /** Ends what waits when the process stops. */
   readonly signal: AbortSignal
+  /** A conversation was taken from a node that may live: it is to hear of that. */
+  readonly onTaken: (node: string, conversationId: number) => void
 }
 
 export class Placement {
   readonly #options: PlacementOptions
-  /** By node and boot: since when it has not answered, and when that was noticed last. */
-  readonly #silent = new Map<string, { readonly since: number; readonly last: number }>()
+  /** By node and boot: since when it has been away, and when that was noticed last. */
+  readonly #away = new Map<string, { readonly since: number; readonly last: number }>()
   readonly #forcedAt = new Map<number, number>()
 
   constructor(options: PlacementOptions) {
@@ -60,19 +60,19 @@ export class Placement {
   async run<T>(conversationId: number, here: (actor: ConversationActor) => Promise<T>, there: (node: string) => Promise<T>, { owner, within = patienceMs }: { readonly owner?: string | undefined; readonly within?: number } = {}): Promise<T> {
     const { directory, monotonic } = this.#options
     const beganAt = monotonic()
-    let silentNode: string | null = null
+    let awayNode: string | null = null
     if (owner !== undefined && directory.peek(conversationId) === undefined) {
       const asked = await attempt(there(owner))
       if (asked.type === 'done') return asked.value
-      if (asked.type === 'silent') silentNode = owner
+      if (asked.type !== 'moved') awayNode = owner
     }
     for (;;) {
       const found = await directory.find(conversationId)
-      const askedAt = found.type === 'elsewhere' && found.node === silentNode ? beganAt : monotonic()
+      const askedAt = found.type === 'elsewhere' && found.node === awayNode ? beganAt : monotonic()
       const asked = await attempt(found.type === 'here' ? here(found.actor) : there(found.node))
       if (found.type === 'elsewhere') {
-        if (asked.type !== 'silent') this.#silent.delete(bootOf(found))
-        else if (this.#mayForce(conversationId, bootOf(found), askedAt)) await this.#force(conversationId)
+        if (asked.type === 'done' || asked.type === 'moved') this.#away.delete(bootOf(found))
+        else if (this.#mayForce(conversationId, found, asked.type, askedAt)) await this.#force(conversationId, found.node)
       }
       if (asked.type === 'done') return asked.value
       if (monotonic() - beganAt >= within) throw new ChatError('moved')
@@ -80,18 +80,21 @@ export class Placement {
     }
   }
 
-  #mayForce(conversationId: number, boot: string, askedAt: number): boolean {
+  #mayForce(conversationId: number, owner: Owner, how: keyof typeof takenAfterMs, askedAt: number): boolean {
     const now = this.#options.monotonic()
-    const known = this.#silent.get(boot)
-    const since = known === undefined || now - known.last > silenceForgottenMs ? askedAt : known.since
-    remember(this.#silent, boot, { since, last: now }, rememberedOwners)
+    const boot = bootOf(owner)
+    const known = this.#away.get(boot)
+    const since = known === undefined || now - known.last > absenceForgottenMs ? askedAt : known.since
+    remember(this.#away, boot, { since, last: now }, rememberedOwners)
     const before = this.#forcedAt.get(conversationId)
-    return now - since >= silenceMs && (before === undefined || now - before >= forceEveryMs)
+    return now - since >= takenAfterMs[how] && (before === undefined || now - before >= forceEveryMs)
   }
 
-  async #force(conversationId: number): Promise<void> {
-    remember(this.#forcedAt, conversationId, this.#options.monotonic(), rememberedForces)
-    await this.#options.directory.find(conversationId, { force: true })
+  async #force(conversationId: number, node: string): Promise<void> {
+    const { directory, monotonic, onTaken } = this.#options
+    remember(this.#forcedAt, conversationId, monotonic(), rememberedForces)
+    const found = await directory.find(conversationId, { force: true })
+    if (found.type === 'here') onTaken(node, conversationId)
   }
 
   async #pause(): Promise<void> {
@@ -105,7 +108,7 @@ export class Placement {
 }
 
 /** `moved` also where the actor here went while it was asked: it was passivated, or has moved. */
-async function attempt<T>(work: Promise<T>): Promise<{ readonly type: 'done'; readonly value: T } | { readonly type: 'moved' | 'silent' }> {
+async function attempt<T>(work: Promise<T>): Promise<{ readonly type: 'done'; readonly value: T } | { readonly type: OwnerAwayHow }> {
   try {
     return { type: 'done', value: await work }
   } catch (error) {
@@ -115,7 +118,7 @@ async function attempt<T>(work: Promise<T>): Promise<{ readonly type: 'done'; re
   }
 }
 
-function bootOf({ node, bootId }: { readonly node: string; readonly bootId: string }): string {
+function bootOf({ node, bootId }: Owner): string {
   return `${node}/${bootId}`
 }
 

@@ -3,7 +3,7 @@ import type { Static } from 'typebox'
 import type { Moved, Refused } from '../../protocol/bus/forwarding.ts'
 import { busVersion } from '../../protocol/bus/subjects.ts'
 import { ChatError, errorCatalogue, type ErrorCode } from '../../protocol/errors.ts'
-import { OwnerAway } from './placement.ts'
+import { OwnerAway } from './owner-away.ts'
 
 export const moved: Static<typeof Moved> = { v: busVersion, type: 'moved' }
 

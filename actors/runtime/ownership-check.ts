@@ -82,6 +82,11 @@ export class OwnershipCheck {
     if (actor.isDropped) throw new ChatError('moved')
   }
 
+  /** Somebody says that this actor's conversation was taken. Never rejects. */
+  async suspect(actor: ConversationActor): Promise<void> {
+    await this.#check([actor])
+  }
+
   #tick(): void {
     const { channel, monotonic, lapsed } = this.#options
     const now = monotonic()

@@ -21,6 +21,7 @@ import { Mirrors } from '../following/mirrors.ts'
 import { ForwardedCommands } from '../forwarding/forwarded-commands.ts'
 import { Forwarding } from '../forwarding/forwarding.ts'
 import { Placement } from '../placement/placement.ts'
+import { TakenNotices } from '../placement/taken-notices.ts'
 import type { ActorHost, BridgeRequest, ConversationActor } from './actor.ts'
 import { BusEndpoint } from './bus-endpoint.ts'
 import { Conversations } from './conversations.ts'
@@ -86,6 +87,7 @@ class Runtime implements ConversationRuntime, ActorHost {
   readonly #mirrors: Mirrors
   readonly #followers: Followers
   readonly #forwarded: ForwardedCommands
+  readonly #taken: TakenNotices
   readonly #actorOfTurn = new Map<string, ConversationActor>()
   /** What a queued turn's clients were told last. */
   readonly #positions = new Map<string, number>()
@@ -104,7 +106,8 @@ class Runtime implements ConversationRuntime, ActorHost {
     setMaxListeners(0, this.#stopping.signal)
     this.feeds = new Flusher(monotonic, () => this.#ownership.holds)
     this.#directory = new ActorDirectory({ host: this, store, maxActors: options.maxActors ?? defaultMaxActors })
-    const placement = new Placement({ directory: this.#directory, monotonic, signal: this.#stopping.signal })
+    const placement = new Placement({ directory: this.#directory, monotonic, signal: this.#stopping.signal, onTaken: (from, conversationId) => this.#taken.tell(from, conversationId) })
+    this.#taken = new TakenNotices({ channel, node, logger, check: (ids) => this.#suspect(ids) })
     this.#publisher = new JobPublisher({ queue: options.jobQueue, logger, monotonic, onPositions: (positionOf) => this.#tellPositions(positionOf) })
     this.#sweeper = new Sweeper({
       store,
@@ -163,6 +166,7 @@ class Runtime implements ConversationRuntime, ActorHost {
     this.#retries.start()
     this.#followers.start()
     this.#forwarded.start()
+    this.#taken.start()
     this.#mirrors.start()
     this.#publisher.start()
     this.#sweeper.start()
@@ -187,6 +191,7 @@ class Runtime implements ConversationRuntime, ActorHost {
     this.#endpoint.stop()
     this.#retries.stop()
     this.#forwarded.stop()
+    this.#taken.stop()
     this.#followers.stopListening()
     this.#unwatchBus()
     this.#publisher.stop()
@@ -258,6 +263,13 @@ class Runtime implements ConversationRuntime, ActorHost {
   pause(attempt: number): Promise<void> {
     const ceilingMs = Math.min(2_000, 100 * 2 ** Math.min(attempt, 10))
     return delay(ceilingMs * (0.5 + Math.random() / 2), undefined, { signal: this.#stopping.signal })
+  }
+
+  #suspect(conversationIds: readonly number[]): void {
+    for (const id of conversationIds) {
+      const actor = this.#directory.peek(id)
+      if (actor !== undefined) void this.#ownership.suspect(actor)
+    }
   }
 
   *#overdue(): Iterable<string> {

@@ -40,7 +40,8 @@ export async function deliverFinish(run: Run, { outcome, usage }: RunEnd, depend
       cost_usd: null,
     }
     let waitMs = 0
-    const subjects = { known: finishSubjectOf(run.edge), any: finishSubject }
+    // One that did not answer, or could not, may not be the owner any more: the others know who is.
+    const subjects = { known: retry === 0 ? finishSubjectOf(run.edge) : null, any: finishSubject }
     const reply = await ask(() => askEdge(channel, subjects, encodeBus(request), { timeoutMs: timing.busRequestMs }))
     if (reply instanceof Error) {
       logger.warn({ turnId: run.turnId, run: run.number, reason: reply.message }, 'finish not answered')

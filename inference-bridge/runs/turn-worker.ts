@@ -115,7 +115,8 @@ export class TurnWorker {
     const request = { v: busVersion, turn_id: job.turnId, conversation_id: job.conversationId, bridge, default_model: model, ...(fresh ? { fresh } : {}) }
     let reply: BeginReply
     try {
-      const subjects = { known: job.edge === undefined ? null : beginSubjectOf(job.edge), any: beginSubject }
+      // Of an hour ago, where the job was delivered before: any edge knows better then.
+      const subjects = { known: job.edge === undefined || job.deliveries > 1 ? null : beginSubjectOf(job.edge), any: beginSubject }
       reply = decodeBeginReply(await askEdge(channel, subjects, encodeBus(request), { timeoutMs: timing.busRequestMs, signal: this.#stopping.signal }))
     } catch (error) {
       if (!(error instanceof BusError || error instanceof BusMessageError)) throw error

@@ -53,6 +53,10 @@ export const FollowedBatch = Type.Object({
 })
 export type FollowedBatch = Static<typeof FollowedBatch>
 
+/** Conversations that were taken from an edge that did not answer: should it live, it looks whether it owns them. */
+export const TakenNotice = Type.Object({ v: Version, conversation_ids: Type.Array(ConversationId, { maxItems: 1_000 }) })
+export type TakenNotice = Static<typeof TakenNotice>
+
 /** From the follower's `edge`, every second: it lives; and whenever a mirror has no client any more. */
 export const FollowerNotice = Type.Object({ v: Version, edge: ProcessName, left: Type.Array(Type.Tuple([ConversationId, MirrorId])) })
 export type FollowerNotice = Static<typeof FollowerNotice>

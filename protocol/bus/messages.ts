@@ -4,15 +4,15 @@ import { ControlReply, ControlRequest } from './control.ts'
 import { DeadLetterMessage } from './dead-letter.ts'
 import { DeltaBatch } from './deltas.ts'
 import { FinishReply, FinishRequest } from './finish.ts'
-import { FollowedBatch, FollowerNotice, FollowReply, FollowRequest } from './following.ts'
+import { FollowedBatch, FollowerNotice, FollowReply, FollowRequest, TakenNotice } from './following.ts'
 import { ForwardReply, ForwardRequest } from './forwarding.ts'
 import { RetryReply, RetryRequest } from './retry.ts'
 
 export const busMessages = {
   BeginRequest, BeginReply, ContextRequest, ContextReply, ControlRequest, ControlReply, DeltaBatch, FinishRequest, FinishReply,
-  ForwardRequest, ForwardReply, FollowRequest, FollowReply, FollowedBatch, FollowerNotice, DeadLetterMessage, RetryRequest, RetryReply,
+  ForwardRequest, ForwardReply, FollowRequest, FollowReply, FollowedBatch, FollowerNotice, TakenNotice, DeadLetterMessage, RetryRequest, RetryReply,
 } as const
 
 export type BusMessage =
   | BeginRequest | BeginReply | ContextRequest | ContextReply | ControlRequest | ControlReply | DeltaBatch | FinishRequest | FinishReply
-  | ForwardRequest | ForwardReply | FollowRequest | FollowReply | FollowedBatch | FollowerNotice | DeadLetterMessage | RetryRequest | RetryReply
+  | ForwardRequest | ForwardReply | FollowRequest | FollowReply | FollowedBatch | FollowerNotice | TakenNotice | DeadLetterMessage | RetryRequest | RetryReply

@@ -13,6 +13,8 @@ export const finishSubjectOf = (node: string): string => `edge.${node}.finish`
 /** Commands of clients of other edges, and their requests to follow a conversation. */
 export const commandsSubject = (node: string): string => `edge.${node}.commands`
 export const followSubject = (node: string): string => `edge.${node}.follow`
+/** Conversations that were taken from this edge by force. */
+export const takenSubject = (node: string): string => `edge.${node}.taken`
 /** What edges that follow a conversation of this one have to say. */
 export const followersSubject = (node: string): string => `edge.${node}.followers`
 /** Batches of what happens to the conversations that this edge follows. */
