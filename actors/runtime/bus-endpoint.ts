@@ -17,6 +17,7 @@ import type { Answer } from '../conversation/events.ts'
 import { joinIds } from '../conversation/token-ids.ts'
 import { askOwner } from '../placement/ask-owner.ts'
 import type { Placement } from '../placement/placement.ts'
+import { Superseded } from '../placement/superseded.ts'
 import { patienceMs, type ConversationActor } from './actor.ts'
 import type { StrayRuns } from './stray-runs.ts'
 
@@ -24,6 +25,9 @@ const retryMs = 1_000
 /** Less than bridges wait for an answer. */
 const placeWithinMs = 4_000
 const ownerAnswersWithinMs = 3_000
+
+/** Whether a request came to this edge by its name, or to any. */
+type Asked = 'this edge' | 'any edge'
 
 const busy = { v: busVersion, type: 'busy', retry_ms: retryMs } as const
 
@@ -52,15 +56,15 @@ export class BusEndpoint {
     if (this.#subscriptions.length > 0) return
     const answer = (subject: string, handle: (bytes: Uint8Array) => Promise<BusMessage>, options?: { readonly queue: string }): Subscription =>
       channel.subscribe(subject, (message) => this.#answer(message, handle), options)
-    const begin = (bytes: Uint8Array): Promise<BusMessage> => this.#begin(decodeBeginRequest(bytes))
-    const finish = (bytes: Uint8Array): Promise<BusMessage> => this.#finish(decodeFinishRequest(bytes))
+    const begin = (bytes: Uint8Array, asked: Asked): Promise<BusMessage> => this.#begin(decodeBeginRequest(bytes), asked)
+    const finish = (bytes: Uint8Array, asked: Asked): Promise<BusMessage> => this.#finish(decodeFinishRequest(bytes), asked)
     const anyEdge = { queue: edgesQueueGroup }
     this.#subscriptions = [
-      answer(beginSubject, begin, anyEdge),
-      answer(beginSubjectOf(node), begin),
+      answer(beginSubject, (bytes) => begin(bytes, 'any edge'), anyEdge),
+      answer(beginSubjectOf(node), (bytes) => begin(bytes, 'this edge')),
       answer(contextSubject, (bytes) => this.#context(decodeContextRequest(bytes)), anyEdge),
-      answer(finishSubject, finish, anyEdge),
-      answer(finishSubjectOf(node), finish),
+      answer(finishSubject, (bytes) => finish(bytes, 'any edge'), anyEdge),
+      answer(finishSubjectOf(node), (bytes) => finish(bytes, 'this edge')),
       channel.subscribe(deltasSubject(node), (message) => this.#deltas(message)),
     ]
   }
@@ -81,19 +85,25 @@ export class BusEndpoint {
     })()
   }
 
-  async #begin(request: BeginRequest): Promise<BeginReply> {
-    const { placement, channel } = this.#options
+  async #begin(request: BeginRequest, asked: Asked): Promise<BeginReply> {
+    const { placement } = this.#options
     try {
       return await placement.run(
         request.conversation_id,
         (actor) => this.#beginHere(actor, request),
-        (node) => askOwner(channel, beginSubjectOf(node), request, decodeBeginReply, ownerAnswersWithinMs),
+        (node) => this.#passOn(node, asked, beginSubjectOf(node), request, decodeBeginReply),
         { within: placeWithinMs },
       )
     } catch (error) {
       if (!(error instanceof ChatError)) throw error
       return error.code === 'conversation_not_found' ? { v: busVersion, type: 'gone' } : busy
     }
+  }
+
+  #passOn<Reply>(node: string, asked: Asked, subject: string, request: BusMessage, decode: (bytes: Uint8Array) => Reply): Promise<Reply> {
+    // It would come back here as well.
+    if (asked === 'this edge' && node === this.#options.node) return Promise.reject(new Superseded(node))
+    return askOwner(this.#options.channel, subject, request, decode, ownerAnswersWithinMs)
   }
 
   async #beginHere(actor: ConversationActor, request: BeginRequest): Promise<BeginReply> {
@@ -147,13 +157,13 @@ export class BusEndpoint {
     return { v: busVersion, messages: path.messages.map(contextMessage), more: path.more }
   }
 
-  async #finish(request: FinishRequest): Promise<FinishReply> {
-    const { placement, channel } = this.#options
+  async #finish(request: FinishRequest, asked: Asked): Promise<FinishReply> {
+    const { placement } = this.#options
     try {
       return await placement.run(
         request.conversation_id,
         (actor) => this.#finishHere(actor, request),
-        (node) => askOwner(channel, finishSubjectOf(node), request, decodeFinishReply, ownerAnswersWithinMs),
+        (node) => this.#passOn(node, asked, finishSubjectOf(node), request, decodeFinishReply),
         { within: placeWithinMs },
       )
     } catch (error) {

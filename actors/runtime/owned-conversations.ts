@@ -4,13 +4,15 @@ import type { ForwardReply, ForwardRequest } from '../../protocol/bus/forwarding
 import { ChatError } from '../../protocol/errors.ts'
 import type { ReplyOf } from '../../protocol/websocket/messages.ts'
 import type { ConversationStore } from '../../storage/conversation-store.ts'
+import { Superseded } from '../placement/superseded.ts'
 import type { ConversationActor } from './actor.ts'
 import type { ActorDirectory } from './directory.ts'
 import type { LocalConversations } from './local-conversations.ts'
 
 export interface OwnedConversationsOptions {
   readonly store: Pick<ConversationStore, 'turn'>
-  readonly directory: Pick<ActorDirectory, 'get'>
+  readonly directory: Pick<ActorDirectory, 'find'>
+  readonly node: string
   readonly local: LocalConversations
   readonly actorOfTurn: (turnId: string) => ConversationActor | undefined
 }
@@ -22,7 +24,7 @@ export class OwnedConversations {
     this.#options = options
   }
 
-  /** Rejects with ChatError, `moved` where the conversation is another's. */
+  /** Rejects with ChatError, `moved` where the conversation is another's, and with Superseded. */
   async perform(userId: string, command: ForwardRequest['command']): Promise<Extract<ForwardReply, { type: 'answered' }>['reply']> {
     const { local } = this.#options
     if (command.type !== 'turn.stop') return local.accept(await this.#actor(userId, command.conversation_id, 'conversation_not_found'), command)
@@ -37,7 +39,10 @@ export class OwnedConversations {
   }
 
   async #actor(userId: string, conversationId: number, notFound: 'conversation_not_found' | 'turn_not_found'): Promise<ConversationActor> {
-    const actor = await this.#options.directory.get(conversationId)
+    const { directory, node } = this.#options
+    const found = await directory.find(conversationId)
+    if (found.type === 'elsewhere') throw found.node === node ? new Superseded(node) : new ChatError('moved')
+    const { actor } = found
     if (actor.state.userId !== userId) throw new ChatError(notFound)
     return actor
   }

@@ -150,7 +150,7 @@ class Runtime implements ConversationRuntime, ActorHost {
     this.#mirrors = new Mirrors({ channel, node, logger, feeds: this.feeds, monotonic })
     this.#ownership = new OwnershipCheck({ store, channel, logger, monotonic, actors: () => this.#directory.active(), lapsed: options.lapsed, onPause: () => this.#mirrors.endAll() })
     const local = new LocalConversations({ store, now: this.now, turnDeadlineMs: options.turnDeadlineMs, confirm: (actor) => this.#ownership.confirm(actor) })
-    const owned = new OwnedConversations({ store, directory: this.#directory, local, actorOfTurn })
+    const owned = new OwnedConversations({ store, node, directory: this.#directory, local, actorOfTurn })
     this.#followers = new Followers({ channel, node, logger, monotonic, open: (request, take) => owned.open(request, take) })
     this.#forwarded = new ForwardedCommands({ channel, node, logger, perform: (userId, command) => owned.perform(userId, command) })
     const conversations = new Conversations({ store, directory: this.#directory, placement, local, mirrors: this.#mirrors, forwarding: new Forwarding(channel), actorOfTurn, load: () => this.#publisher.load })
