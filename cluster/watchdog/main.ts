@@ -9,9 +9,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { DataFolderError } from '../../storage/pglite/data-folder-error.ts'
 import { lockFolder } from '../../storage/pglite/folder-lock.ts'
 
+/** Of those that end by themselves, and then of the others: they are killed where it takes longer. */
+const endWithinMs = 3_500
 /** Another's watchdog may still be ending what was left behind. */
-const lockPatienceMs = 8_000
-const endWithinMs = 4_000
+const lockPatienceMs = 2 * endWithinMs + 1_000
 
 const [folder, launcher] = process.argv.slice(2)
 if (folder === undefined || launcher === undefined) throw new Error('usage: main.js <data folder> <process id>')
@@ -51,15 +52,23 @@ async function lockPatiently(data: string, holder: number): Promise<void> {
       return
     } catch (error) {
       if (!(error instanceof DataFolderError) || performance.now() > deadline) throw error
+      if (error.holderPid !== null && send(error.holderPid, 0)) throw error
     }
   }
 }
 
+/** What stands on others goes before them. */
 async function endAll(): Promise<void> {
-  for (const [pid, signal] of running) if (signal !== '-') send(pid, signal as NodeJS.Signals)
+  await ended([...running.keys()].filter((pid) => running.get(pid) === '-'))
+  const others = [...running.keys()].filter((pid) => running.get(pid) !== '-')
+  for (const pid of others) send(pid, running.get(pid) as NodeJS.Signals)
+  await ended(others)
+}
+
+async function ended(pids: readonly number[]): Promise<void> {
   const deadline = performance.now() + endWithinMs
-  while ([...running.keys()].some((pid) => send(pid, 0)) && performance.now() < deadline) await delay(20)
-  for (const pid of running.keys()) send(pid, 'SIGKILL')
+  while (pids.some((pid) => send(pid, 0)) && performance.now() < deadline) await delay(20)
+  for (const pid of pids) send(pid, 'SIGKILL')
 }
 
 /** Whether there is such a process. */
