@@ -6,9 +6,10 @@ import { systemClock } from '../platform/clock.ts'
 import type { Config } from '../platform/config/config.ts'
 import type { OptionName } from '../platform/config/options.ts'
 import type { ServerProcess } from '../platform/lifecycle/server-process.ts'
+import { createCachesAndLimits } from '../platform/redis/caches-and-limits.ts'
 import { createBridge } from './bridge.ts'
 import { chooseEngines } from './engines.ts'
-import { configuredDefaults } from './settings.ts'
+import { configuredDefaults, configuredResults } from './settings.ts'
 
 /** Without it there is nobody to write for. */
 export const bridgeRequires: readonly OptionName[] = ['NATS_URL']
@@ -28,6 +29,8 @@ export async function startBridgeProcess(config: Config, server: ServerProcess, 
   endpoints.catch(() => {})
   const bus = await parts.add(new NatsBus({ urls: config.NATS_URL, name: `chatterbot ${node}`, logger, replicas: config.CHATTERBOT_JOB_REPLICAS }))
   const { channel } = bus
+  const { connection, cache } = createCachesAndLimits({ redisUrl: config.REDIS_URL, node, logger, clock: systemClock, metrics })
+  if (connection !== null) await parts.add(connection)
   const reachable = await endpoints
   if (engines.service !== null) await parts.add(engines.service)
 
@@ -40,6 +43,7 @@ export async function startBridgeProcess(config: Config, server: ServerProcess, 
     metrics,
     clock: systemClock,
     defaults: configuredDefaults(config),
+    results: configuredResults(config, cache('result')),
   })
   readiness.push(
     { name: 'bus', missing: () => (channel.status === 'connected' ? null : 'NATS does not answer') },

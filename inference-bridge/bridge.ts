@@ -1,6 +1,7 @@
 /** The inference bridge: takes turns' jobs from the queue and has engines write their replies. Its only door. */
 import type { Channel } from '../platform/bus/channel.ts'
 import type { JobQueue } from '../platform/bus/job-queue.ts'
+import type { Cache } from '../platform/cache/cache.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Service } from '../platform/lifecycle/service.ts'
 import type { Logger } from '../platform/logging/logger.ts'
@@ -9,6 +10,7 @@ import { declareBridgeMetrics } from './bridge-metrics.ts'
 import { TokenCounts } from './context/token-counts.ts'
 import { DeltaPublisher } from './delivery/delta-publisher.ts'
 import { ReplicaSet } from './replicas/replica-set.ts'
+import { ResultCache } from './results/result-cache.ts'
 import { RunRegistry } from './runs/run-registry.ts'
 import { TurnWorker } from './runs/turn-worker.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
@@ -27,6 +29,8 @@ export interface BridgeOptions {
   readonly metrics: Metrics
   readonly clock: Clock
   readonly defaults: GenerationDefaults
+  /** Where replies at temperature 0 are kept, and how long; absent: nowhere. */
+  readonly results?: { readonly cache: Cache; readonly ttlMs: number } | null
   readonly timing?: Partial<BridgeTiming>
 }
 
@@ -59,7 +63,7 @@ class InferenceBridge implements Bridge {
   #draining: Promise<void> | undefined
   #stopping: Promise<void> | undefined
 
-  constructor({ name, channel, jobQueue, engines, concurrency, logger, metrics, clock, defaults, ...options }: BridgeOptions) {
+  constructor({ name, channel, jobQueue, engines, concurrency, logger, metrics, clock, defaults, results = null, ...options }: BridgeOptions) {
     const timing = { ...defaultTiming, ...options.timing }
     this.name = name
     this.#channel = channel
@@ -68,7 +72,7 @@ class InferenceBridge implements Bridge {
     const bridgeMetrics = declareBridgeMetrics(metrics, { replicas: this.#replicas, keptRuns: () => this.#registry.size, waitingJobs: () => this.#scheduler.waiting })
     const publisher = new DeltaPublisher({ bridge: name, channel, clock, flushMs: timing.deltaFlushMs, beatMs: timing.beatMs, onBatch: (items, bytes, dropped) => bridgeMetrics.deltaBatch(items, bytes, dropped) })
     const counts = new TokenCounts({ keptMessages: keptTokenCounts })
-    this.#worker = new TurnWorker({ bridge: name, channel, replicas: this.#replicas, counts, publisher, defaults, timing, clock, logger, metrics: bridgeMetrics }, this.#registry)
+    this.#worker = new TurnWorker({ bridge: name, channel, replicas: this.#replicas, counts, publisher, results: results === null ? null : new ResultCache(results), defaults, timing, clock, logger, metrics: bridgeMetrics }, this.#registry)
     this.#scheduler = new Scheduler({
       jobQueue,
       slots: concurrency,

@@ -1,5 +1,6 @@
 /** Figures of a bridge that a deployment rarely changes. Milliseconds throughout. */
 import type { BreakerSettings } from '../platform/circuit-breaker.ts'
+import type { Cache } from '../platform/cache/cache.ts'
 import type { Config } from '../platform/config/config.ts'
 import type { RetrySettings } from './runs/backoff.ts'
 
@@ -39,6 +40,12 @@ export const defaultTiming: BridgeTiming = {
   fetchWaitMs: 5_000,
   deltaFlushMs: 8,
   beatMs: 1_000,
+}
+
+/** Where replies at temperature 0 are kept, as the configuration says; null: nowhere. */
+export function configuredResults(config: Config, cache: Cache): { readonly cache: Cache; readonly ttlMs: number } | null {
+  const seconds = config.CHATTERBOT_RESULT_CACHE_SECONDS
+  return seconds === 0 ? null : { cache, ttlMs: seconds * 1000 }
 }
 
 /** What a turn gets that does not say. */

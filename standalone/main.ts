@@ -20,7 +20,7 @@ import { createConversationRuntime } from '../actors/runtime/runtime.ts'
 import { limitTurns } from '../actors/turn-limits.ts'
 import { createBridge, type Bridge } from '../inference-bridge/bridge.ts'
 import { chooseEngines } from '../inference-bridge/engines.ts'
-import { configuredDefaults } from '../inference-bridge/settings.ts'
+import { configuredDefaults, configuredResults } from '../inference-bridge/settings.ts'
 import { configuredEdge, turnLimit } from '../server/configured-edge.ts'
 import { createEdge } from '../server/edge.ts'
 import { displayHost } from '../server/listener.ts'
@@ -141,6 +141,7 @@ async function startParts(config: Config, logger: LogSink): Promise<void> {
     metrics,
     clock,
     defaults: configuredDefaults(config),
+    results: configuredResults(config, cache('result')),
   })
   engineAnswers = () => bridge.ready
   await progress.step('Asking the engine', () => parts.add(drainedTogether(bridge, () => edge.drain())))

@@ -1,7 +1,8 @@
-import { brotliCompressSync, crc32 } from 'node:zlib'
+import { brotliCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import t from 'tap'
 import { writeMsgpack } from '../../protocol/msgpack/writer.ts'
+import { seal } from '../../platform/cache/sealed.ts'
 import { decodeContextEntry, encodeContextEntry } from './context-entry.ts'
 import type { ContextPath } from './context-path.ts'
 
@@ -11,12 +12,7 @@ const path: fc.Arbitrary<ContextPath> = fc.record({
   more: fc.option(id),
 })
 
-function entryOf(plain: Uint8Array): Uint8Array {
-  const packed = brotliCompressSync(plain)
-  const checksum = Buffer.alloc(4)
-  checksum.writeUInt32LE(crc32(packed))
-  return Buffer.concat([checksum, packed])
-}
+const entryOf = (plain: Uint8Array): Uint8Array => seal(brotliCompressSync(plain))
 
 t.test('a path comes back as it was, and to its own conversation only', async () => {
   await fc.assert(

@@ -3,10 +3,11 @@
  * anybody's: whatever is not exactly an entry of this conversation is none.
  */
 import { promisify } from 'node:util'
-import { brotliCompress, brotliDecompress, constants, crc32 } from 'node:zlib'
+import { brotliCompress, brotliDecompress, constants } from 'node:zlib'
 import type { ContextMessage } from '../../protocol/bus/begin.ts'
 import { readMsgpack } from '../../protocol/msgpack/reader.ts'
 import { writeMsgpack } from '../../protocol/msgpack/writer.ts'
+import { seal, unseal } from '../../platform/cache/sealed.ts'
 import type { ContextPath } from './context-path.ts'
 
 /** Part of the keys: processes of another format do not see these entries. */
@@ -18,22 +19,17 @@ const decompress = promisify(brotliDecompress)
 const compression = { params: { [constants.BROTLI_PARAM_QUALITY]: 1, [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT } }
 /** A page has 256 KiB of text, and some hundred ids. */
 const mostBytes = 512 * 1024
-const checksumBytes = 4
 const roles = ['system', 'user', 'assistant'] as const satisfies readonly ContextMessage['role'][]
 
 export async function encodeContextEntry(conversationId: number, { messages, more }: ContextPath): Promise<Uint8Array> {
   const plain = writeMsgpack([conversationId, more, messages.map(({ message_id, role, content }) => [message_id, roles.indexOf(role), content])])
-  const packed = await compress(plain, compression)
-  const checksum = Buffer.alloc(checksumBytes)
-  checksum.writeUInt32LE(crc32(packed))
-  return Buffer.concat([checksum, packed])
+  return seal(await compress(plain, compression))
 }
 
 /** Null for anything else. */
 export async function decodeContextEntry(conversationId: number, bytes: Uint8Array): Promise<ContextPath | null> {
-  if (bytes.byteLength <= checksumBytes) return null
-  const packed = bytes.subarray(checksumBytes)
-  if (new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) !== crc32(packed)) return null
+  const packed = unseal(bytes)
+  if (packed === null) return null
   try {
     return pathOf(conversationId, readMsgpack(await decompress(packed, { maxOutputLength: mostBytes }), { binary: false }))
   } catch {

@@ -131,6 +131,12 @@ export class Generation {
     this.#release(pair)
   }
 
+  /** The whole reply is known without generating: nothing of it shows before its finish. For a generation that has nothing yet. */
+  endKnown(text: string, reason: GenerationEnd): void {
+    this.#text = text
+    this.#end = reason
+  }
+
   /** Ends a reply that has got all the tokens it may have. */
   endByLength(): void {
     if (this.#end === null) this.#finish('length', false)

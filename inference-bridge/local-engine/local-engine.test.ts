@@ -195,7 +195,7 @@ t.test("the bridge's own client sees a vLLM", async (t) => {
   const { url } = await serve(t)
   const client = new EngineClient({ url }, { firstTokenMs: 30_000, interTokenMs: 30_000, jsonTimeoutMs: 30_000 })
   t.teardown(() => client.close())
-  t.same(await client.models(), [{ id: name, maxModelLength: contextSize }])
+  t.same(await client.models(), [{ id: name, maxModelLength: contextSize, revision: name }])
   const messages = [{ role: 'user' as const, content: 'What is the capital of France?' }]
   const promptIds = await client.tokenizeChat(name, messages)
   t.equal(await client.detokenize(name, [19556, 905]), 'Hello world')

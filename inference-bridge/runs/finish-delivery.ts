@@ -12,12 +12,14 @@ import type { RunDependencies } from './run-dependencies.ts'
 export interface RunEnd {
   readonly outcome: Outcome
   readonly usage: Usage | null
+  /** The reply was known, and not generated. */
+  readonly cached: boolean
 }
 
 /** `confirmed`: committed. `dropped`: the turn is not this run's to end. `stopped`: by the run's own stop. */
 export type FinishResult = 'confirmed' | 'dropped' | 'stopped'
 
-export async function deliverFinish(run: Run, { outcome, usage }: RunEnd, dependencies: RunDependencies): Promise<FinishResult> {
+export async function deliverFinish(run: Run, { outcome, usage, cached }: RunEnd, dependencies: RunDependencies): Promise<FinishResult> {
   const { bridge, channel, publisher, timing, logger } = dependencies
   const { text } = run.generation
   // From what went out before the last delta: that one is still under way, and text that the owner has twice harms nothing.
@@ -36,7 +38,7 @@ export async function deliverFinish(run: Run, { outcome, usage }: RunEnd, depend
       outcome,
       usage,
       model: run.grant.model,
-      cached: false,
+      cached,
       cost_usd: null,
     }
     let waitMs = 0

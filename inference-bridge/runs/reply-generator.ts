@@ -13,7 +13,9 @@ import type { Prompt } from '../context/prompt.ts'
 import type { WholeTokens } from '../generation/whole-tokens.ts'
 import type { ChosenReplica } from '../replicas/replica-set.ts'
 import type { Replica } from '../replicas/replica.ts'
+import { resultKey, type Result } from '../results/result-cache.ts'
 import { assumedWindowTokens, maxReplyTokens } from '../settings.ts'
+import type { Sampling, ServedModel } from '../vllm/client.ts'
 import { EngineFailure } from '../vllm/failure.ts'
 import type { EngineUsage, StreamChunk } from '../vllm/stream-chunk.ts'
 import { backoffMs, pause } from './backoff.ts'
@@ -45,6 +47,9 @@ export class ReplyGenerator {
   #prompt: Prompt | null = null
   #promptIds: readonly number[] | null = null
   #engineUsage: EngineUsage | null = null
+  /** Under which the whole reply may be kept; null where it may not, as it has not been written under one. */
+  #resultKey: string | null = null
+  #recalled: Result | null = null
   #failures = 0
   /** Ids, or text where there are none, at the last failure: more of it is progress. */
   #reached = 0
@@ -59,9 +64,22 @@ export class ReplyGenerator {
   /** Null where the engine gave neither ids nor counts. */
   get usage(): Usage | null {
     const { generation } = this.#run
+    if (this.#recalled !== null) return this.#recalled.usage
     const prompt = this.#promptIds?.length ?? this.#engineUsage?.promptTokens
     const completion = generation.hasIds ? generation.ids.count : this.#engineUsage?.completionTokens
     return prompt === undefined || completion === undefined ? null : { prompt_tokens: prompt, completion_tokens: completion }
+  }
+
+  /** The reply was known, and nothing was generated. */
+  get cached(): boolean {
+    return this.#recalled !== null
+  }
+
+  /** For once the end is committed: keeps a complete reply for the next time that the same is asked. */
+  keepResult(): void {
+    const { text, end } = this.#run.generation
+    if (this.#resultKey === null || this.#recalled !== null || end === null) return
+    this.#dependencies.results?.keep(this.#resultKey, { text, reason: end, usage: this.usage })
   }
 
   async generate(): Promise<GenerationResult> {
@@ -120,6 +138,7 @@ export class ReplyGenerator {
     try {
       this.#prompt ??= await this.#assemble(replica, window)
       if (this.#prompt === null) return { type: 'ended', outcome: failed('context_too_long') }
+      if (await this.#recall(this.#prompt, served)) return null
       if (generation.ids.count > 0 && this.#promptIds === null) {
         this.#promptIds = await replica.client.tokenizeChat(grant.model, this.#prompt.messages, signal)
         if (this.#promptIds === null) return { type: 'lost' }
@@ -152,10 +171,10 @@ export class ReplyGenerator {
 
   /** Null for a reply that is complete; `deadline` and `stopped` where this side broke off. */
   async #stream(replica: Replica, maxTokens: number): Promise<EngineFailure | null | 'deadline' | 'stopped'> {
-    const { publisher, defaults, clock, metrics } = this.#dependencies
+    const { publisher, clock, metrics } = this.#dependencies
     const { generation, grant } = this.#run
-    const { params, model } = grant
-    const sampling = { maxTokens, temperature: params.temperature ?? defaults.temperature, topP: params.top_p ?? defaults.topP, seed: params.seed ?? null }
+    const { model } = grant
+    const sampling = this.#sampling(maxTokens)
     const resumes = generation.ids.count > 0
     const ended = new AbortController()
     const doubts = new TokenDoubts(generation, this.#whole, replica.client, model, ended.signal, () => publisher.mark(this.#run))
@@ -202,6 +221,29 @@ export class ReplyGenerator {
       ended.abort()
       this.#run.generatesWith(null)
     }
+  }
+
+  #sampling(maxTokens: number): Sampling {
+    const { params } = this.#run.grant
+    const { defaults } = this.#dependencies
+    return { maxTokens, temperature: params.temperature ?? defaults.temperature, topP: params.top_p ?? defaults.topP, seed: params.seed ?? null }
+  }
+
+  /** Whether the whole reply was known. Only a reply of which nothing was written yet is asked for. */
+  async #recall(prompt: Prompt, { revision }: ServedModel): Promise<boolean> {
+    const { results } = this.#dependencies
+    const { generation, grant, sent } = this.#run
+    if (results === null) return false
+    const key = resultKey({ userId: grant.user_id, model: grant.model, revision, messages: prompt.messages, sampling: this.#sampling(prompt.maxTokens), stop: grant.params.stop ?? [] })
+    if (key === this.#resultKey) return false
+    const untouched = generation.ids.count === 0 && generation.text === '' && sent.text === 0
+    // What another question began is no answer to this one.
+    this.#resultKey = untouched ? key : null
+    const found = untouched && key !== null ? await results.find(key) : null
+    if (found === null || this.#run.stopped !== null) return false
+    this.#recalled = found
+    generation.endKnown(found.text, found.reason)
+    return true
   }
 
   async #assemble(replica: Replica, window: number): Promise<Prompt | null> {

@@ -6,6 +6,7 @@ import type { BridgeMetrics } from '../bridge-metrics.ts'
 import type { TokenCounts } from '../context/token-counts.ts'
 import type { DeltaPublisher } from '../delivery/delta-publisher.ts'
 import type { ReplicaSet } from '../replicas/replica-set.ts'
+import type { ResultCache } from '../results/result-cache.ts'
 import type { BridgeTiming, GenerationDefaults } from '../settings.ts'
 
 export interface RunDependencies {
@@ -14,6 +15,8 @@ export interface RunDependencies {
   readonly replicas: ReplicaSet
   readonly counts: TokenCounts
   readonly publisher: DeltaPublisher
+  /** Null: every reply is generated. */
+  readonly results: ResultCache | null
   readonly defaults: GenerationDefaults
   readonly timing: BridgeTiming
   readonly clock: Clock

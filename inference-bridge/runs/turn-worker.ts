@@ -87,9 +87,10 @@ export class TurnWorker {
       if (result.type !== 'stopped') {
         const outcome = result.type === 'lost' ? failed('engine_unavailable') : result.outcome
         progress.generated()
-        const finish = await deliverFinish(run, { outcome, usage: generator.usage }, this.#dependencies)
+        const finish = await deliverFinish(run, { outcome, usage: generator.usage, cached: generator.cached }, this.#dependencies)
         if (finish === 'confirmed') {
           metrics.runEnded(outcome.type === 'finished' ? outcome.reason : outcome.error.code, run.generation.ids.count)
+          generator.keepResult()
           await this.#ack(job)
           return 'done'
         }

@@ -6,7 +6,7 @@ import { MemoryBus } from '../../platform/bus/memory/memory-bus.ts'
 import { systemClock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import { createMetrics, type Metrics } from '../../platform/metrics/metrics.ts'
-import { createBridge, type Bridge } from '../bridge.ts'
+import { createBridge, type Bridge, type BridgeOptions } from '../bridge.ts'
 import type { BridgeTiming } from '../settings.ts'
 import type { EngineEndpoint } from '../vllm/client.ts'
 import { ScriptedOwner, type OwnerScript } from './scripted-owner.ts'
@@ -27,6 +27,7 @@ export interface HarnessOptions {
   readonly maxTokens?: number
   readonly ackWaitMs?: number
   readonly systemPrompt?: string
+  readonly results?: BridgeOptions['results']
   readonly onHandlerError?: (error: unknown) => void
 }
 
@@ -86,6 +87,7 @@ export async function startHarness(t: Test, options: HarnessOptions = {}): Promi
       metrics: registry,
       clock: systemClock,
       defaults: { maxTokens: options.maxTokens ?? 1024, temperature: 0, topP: 1, ...(options.systemPrompt === undefined ? {} : { systemPrompt: options.systemPrompt }) },
+      results: options.results ?? null,
       timing: { ...testTiming, ...options.timing },
     })
     bridges.push(bridge)

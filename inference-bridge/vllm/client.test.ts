@@ -181,7 +181,7 @@ t.test('abort closes the connection at once, also before anything was sent', asy
 t.test('models, counts and texts of the simulated and of recorded engines', async (t) => {
   const engine = await startSimulatedVllm({ maxModelLen: 512 })
   const client = new EngineClient({ url: engine.url }, timing)
-  t.same(await client.models(), [{ id: 'simulated', maxModelLength: 512 }])
+  t.same(await client.models(), [{ id: 'simulated', maxModelLength: 512, revision: 'simulated' }])
   const ids = await client.tokenizeText('simulated', 'some text')
   t.ok((ids?.length ?? 0) > 0)
   t.equal(await client.detokenize('simulated', ids ?? []), 'some text')
@@ -195,7 +195,7 @@ t.test('models, counts and texts of the simulated and of recorded engines', asyn
 
   const answers: Record<string, string> = { '/v1/models': 'models_with_lora.json', '/tokenize': 'tokenize_chat.json', '/detokenize': 'detokenize.json' }
   const recorded = await fakeEngine(t, (request, response) => response.end(vllmFixture(answers[request.url ?? ''] ?? 'models.json')))
-  t.same(await recorded.client.models(), [{ id: 'smollm2-135m', maxModelLength: 2048 }, { id: 'demo', maxModelLength: 2048 }], 'an adapter has the window of its parent')
+  t.same(await recorded.client.models(), [{ id: 'smollm2-135m', maxModelLength: 2048, revision: 'model' }, { id: 'demo', maxModelLength: 2048, revision: 'lora-zero' }], 'an adapter has the window of its parent')
   t.equal((await recorded.client.tokenizeChat('smollm2-135m', question))?.length, 37)
   t.equal(await recorded.client.detokenize('smollm2-135m', [1]), 'Hello world')
 })
@@ -206,7 +206,7 @@ t.test('engines with fewer abilities: no /tokenize, or one of another kind', asy
     response.writeHead(404)
     return response.end('404 page not found')
   })
-  t.same(await ollama.client.models(), [{ id: 'llama2:latest', maxModelLength: null }])
+  t.same(await ollama.client.models(), [{ id: 'llama2:latest', maxModelLength: null, revision: null }])
   t.equal(await ollama.client.tokenizeChat('llama2:latest', question), null)
   t.equal(await ollama.client.detokenize('llama2:latest', [1]), null)
   const llamaCpp = await fakeEngine(t, (_request, response) => response.end(JSON.stringify({ tokens: [] })))

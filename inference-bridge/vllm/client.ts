@@ -18,6 +18,8 @@ export interface ServedModel {
   readonly id: string
   /** Null where the engine does not say; for a LoRA adapter its parent's. */
   readonly maxModelLength: number | null
+  /** Where its weights come from; vLLM tells, others do not. */
+  readonly revision: string | null
 }
 
 export interface ChatMessage {
@@ -71,7 +73,7 @@ export class EngineClient {
     return entries.flatMap((entry) => {
       const id = asString(entry['id'])
       if (id === null || id === '') return []
-      return [{ id, maxModelLength: lengths.get(id) ?? lengths.get(asString(entry['parent'])) ?? null }]
+      return [{ id, maxModelLength: lengths.get(id) ?? lengths.get(asString(entry['parent'])) ?? null, revision: asString(entry['root']) }]
     })
   }
 

@@ -20,6 +20,7 @@ export const options = {
   CHATTERBOT_MODEL_HUB_URL: { type: 'url', default: null, protocols: ['http:', 'https:'], help: 'Where the local model is fetched from. Absent: its public hub.' },
   CHATTERBOT_SYSTEM_PROMPT: { type: 'string', default: null, help: 'System prompt of conversations that bring none of their own.' },
   CHATTERBOT_MAX_TOKENS: { type: 'integer', default: 1024, min: 1, max: 131_072, help: 'Longest reply, in tokens, where a message asks for no other.' },
+  CHATTERBOT_RESULT_CACHE_SECONDS: { type: 'integer', default: 300, min: 0, max: 86_400, help: 'How long a reply at temperature 0 is kept, for when the same user asks the very same. 0: not at all.' },
   CHATTERBOT_TURN_DEADLINE_SECONDS: { type: 'integer', default: 600, min: 5, max: 86_400, help: 'A reply that is not complete by then fails.' },
   CHATTERBOT_STATUS_PORT: { type: 'integer', default: null, min: 0, max: 65535, help: 'Port of an edge or a bridge of its own for `/health`, `/ready` and `/metrics`. 0: any free one. Absent: none.' },
   CHATTERBOT_STATUS_HOST: { type: 'string', default: '127.0.0.1', help: 'Address of that port. In a container: 0.0.0.0.' },
