@@ -107,9 +107,12 @@ export class BusEndpoint {
   }
 
   async #beginHere(actor: ConversationActor, request: BeginRequest): Promise<BeginReply> {
+    // Text that this owner does not hold yet is not given up before its bridge was asked for it now, when the bus works.
+    const resumes = actor.state.turns.find(({ turnId }) => turnId === request.turn_id)?.state === 'resuming'
+    if (resumes) await actor.isGeneratedStill(request.turn_id)
     let { answer, path } = await this.#ask(actor, request)
     // The job would not be back if the bridge of the run had it still, or had not let go of it: that one tells.
-    if (answer?.type === 'busy' && !(await actor.isGeneratedStill(request.turn_id))) ({ answer, path } = await this.#ask(actor, request))
+    if (answer?.type === 'busy' && !resumes && !(await actor.isGeneratedStill(request.turn_id))) ({ answer, path } = await this.#ask(actor, request))
     switch (answer?.type) {
       case 'gone':
         return { v: busVersion, type: 'gone' }

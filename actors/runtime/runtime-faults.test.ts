@@ -93,6 +93,31 @@ t.test('the next owner attaches to the run of the one that died, and the text go
   t.match(back.ends.get(turn_id), { type: 'turn.finished', reason: 'stop', attempt: 1, end: 16 })
 })
 
+t.test('a run whose bridge did not answer its new owner at first is not begun anew: it is asked again before another is granted the turn', async (t) => {
+  const { edge: startOne, bridge: startBridge } = await newWorld(t, postgres)
+  const first = await startOne('edge-1')
+  const [one, two] = [startBridge('bridge-1'), startBridge('bridge-2')]
+  const id = await create(first)
+  const { turn_id } = await send(first, 'ann', id, 'tell me')
+  const run = await one.run()
+  run.say('Once upon')
+  await first.kill()
+  one.deaf = true
+  const second = await startOne('edge-1')
+  const device = new Device()
+  device.text.set(turn_id, 'Once upon')
+  await open(second, 'ann', id, device, { turn_id, attempt: 1, offset: 9 })
+  // Longer than its owner waits for the answer.
+  await new Promise((resolve) => setTimeout(resolve, 2_200))
+  one.deaf = false
+  t.match(await two.ask(run.job), { type: 'busy' })
+  run.say(' a time')
+  t.equal(await run.finish(), 'confirmed')
+  await device.until(() => device.ends.has(turn_id))
+  t.match(device.ends.get(turn_id), { attempt: 1, end: 16 })
+  t.equal(device.text.get(turn_id), 'Once upon a time')
+})
+
 t.test('a run that goes on sending brings its conversation back, and is not stopped', async (t) => {
   const { edge: startOne, bridge: startBridge } = await newWorld(t, postgres)
   const first = await startOne('edge-1')

@@ -58,6 +58,8 @@ export function idsFor(from: number, to: number): Uint8Array {
 export class ScriptedBridge {
   readonly name: string
   readonly aborted: string[] = []
+  /** Does not answer its owners. */
+  deaf = false
   readonly #channel: Channel
   readonly #queue: JobQueue
   readonly #runs = new Map<string, ScriptedRun>()
@@ -68,6 +70,7 @@ export class ScriptedBridge {
     this.#channel = channel
     this.#queue = queue
     this.#control = channel.subscribe(controlSubject(name), (message) => {
+      if (this.deaf) return
       message.respond(encodeBus(this.#answer(decodeControlRequest(message.payload))))
     })
   }
