@@ -2,6 +2,7 @@
 import type { Channel } from '../platform/bus/channel.ts'
 import type { JobQueue } from '../platform/bus/job-queue.ts'
 import type { Cache } from '../platform/cache/cache.ts'
+import { Refusals } from '../platform/bus/refusals.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Service } from '../platform/lifecycle/service.ts'
 import type { Logger } from '../platform/logging/logger.ts'
@@ -68,7 +69,7 @@ class InferenceBridge implements Bridge {
     this.name = name
     this.#channel = channel
     this.#replicas = new ReplicaSet({ engines, timing, clock, logger })
-    this.#registry = new RunRegistry(logger)
+    this.#registry = new RunRegistry(new Refusals({ logger, monotonic: () => clock.monotonic() }))
     const bridgeMetrics = declareBridgeMetrics(metrics, { replicas: this.#replicas, keptRuns: () => this.#registry.size, waitingJobs: () => this.#scheduler.waiting })
     const publisher = new DeltaPublisher({ bridge: name, channel, clock, flushMs: timing.deltaFlushMs, beatMs: timing.beatMs, onBatch: (items, bytes, dropped) => bridgeMetrics.deltaBatch(items, bytes, dropped) })
     const counts = new TokenCounts({ keptMessages: keptTokenCounts })

@@ -1,5 +1,6 @@
 /** What the operator's command line says. */
 import { parseArgs } from 'node:util'
+import { isTurnId } from '../protocol/ids.ts'
 
 export const usage = `Dead letters: jobs of turns that were given up.
 
@@ -25,7 +26,6 @@ export class UsageFault extends Error {
 }
 
 const options = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, after: { type: 'string' }, limit: { type: 'string' } } as const
-const turnId = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 const mostListed = 1_000
 
 /** Throws UsageFault. */
@@ -46,7 +46,7 @@ export function readCommand(args: readonly string[]): Command {
       const [id] = operands
       if (values.after !== undefined || values.limit !== undefined) throw new UsageFault('--after and --limit are for list.')
       if (id === undefined || operands.length > 1) throw new UsageFault(`${name} takes one turn id.`)
-      if (!turnId.test(id)) throw new UsageFault(`${JSON.stringify(id.slice(0, 100))} is no turn id.`)
+      if (!isTurnId(id)) throw new UsageFault(`${JSON.stringify(id.slice(0, 100))} is no turn id.`)
       return { type: name, json, turnId: id }
     }
     default:

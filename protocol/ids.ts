@@ -39,6 +39,14 @@ export function bucketOfUser(userId: string): number {
   return (hash ^ (hash >>> 16)) & (bucketCount - 1)
 }
 
+/** Of a turn id, for whoever validates one. */
+export const turnIdPattern = '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$'
+const turnIds = new RegExp(turnIdPattern)
+
+export function isTurnId(text: string): boolean {
+  return turnIds.test(text)
+}
+
 export function bucketOfId(id: number): number {
   return id % bucketCount
 }

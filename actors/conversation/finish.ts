@@ -1,7 +1,9 @@
 /** A turn ends: its bridge says so, a user stops it, or its time is up. */
+import { isWellFormed } from '../../protocol/text.ts'
 import { deadLetterOf, endEvent, endTurn } from './ending.ts'
 import type { ConversationEvent, Effect } from './events.ts'
 import { queuedEvent } from './accept.ts'
+import { exceedsReply } from './rules.ts'
 import type { ConversationState, EndAnswer, Ended, Step } from './state.ts'
 import { abortFirst, abortRun, answer, findTurn, head, replaceTurn, type Transition } from './transitions.ts'
 
@@ -13,6 +15,8 @@ export function finish(state: ConversationState, { key, now, request }: Finish):
   if (turn.run !== request.run) return answer(state, key, { type: 'abort' })
   if (request.offset > turn.text.length) return answer(state, key, { type: 'gap', have: turn.text.length })
   const tail = request.text.slice(turn.text.length - request.offset)
+  // No bridge of ours says so, and nothing of it may be shown.
+  if (!isWellFormed(tail) || exceedsReply(turn.text.length + tail.length, 0)) return answer(state, key, { type: 'abort' })
   const whole = tail === '' ? turn : { ...turn, text: turn.text + tail, firstTextAt: turn.firstTextAt ?? now }
   const end = request.outcome.type === 'finished' ? { type: 'finished' as const, reason: request.outcome.reason } : { type: 'failed' as const, error: request.outcome.error }
   const facts = { end, usage: request.usage, model: request.model, cached: request.cached, costUsd: request.cost_usd }

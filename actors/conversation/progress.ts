@@ -2,6 +2,8 @@
 import type { ConversationEvent, Effect } from './events.ts'
 import type { ConversationState } from './state.ts'
 import type { Turn } from './turn.ts'
+import { isWellFormed } from '../../protocol/text.ts'
+import { exceedsReply } from './rules.ts'
 import { appendIds, dropIds } from './token-ids.ts'
 import { findTurn, replaceTurn, stay, type Transition } from './transitions.ts'
 
@@ -31,6 +33,8 @@ function heard(state: ConversationState, turn: Turn, now: number): ConversationS
 /** What overlaps with the text held is left out. */
 function append(state: ConversationState, turn: Turn, event: { readonly now: number; readonly offset: number; readonly text: string; readonly idOffset: number; readonly ids: Uint8Array }): Transition {
   const text = event.text.slice(turn.text.length - event.offset)
+  // Never so by an offset that was sent from here or to here.
+  if (startsInPair(text)) return stay(state)
   const ids = dropIds(event.ids, turn.ids.count - event.idOffset)
   const longer: Turn = {
     ...turn,
@@ -50,8 +54,9 @@ function append(state: ConversationState, turn: Turn, event: { readonly now: num
 export function attached(state: ConversationState, event: Attached): Transition {
   const turn = findTurn(state, event.turnId)
   if (turn === undefined || turn.run !== event.run || turn.cut) return stay(state)
-  if (event.answer === null) {
-    // Nobody holds the run: the job's redelivery may be granted at once. A live run is asked again at the next gap.
+  const fits = event.answer !== null && isWellFormed(event.answer.text) && !exceedsReply(event.offset + event.answer.text.length, event.idOffset + event.answer.ids.byteLength / 4)
+  if (event.answer === null || !fits) {
+    // Nobody holds the run, or says what can be taken: the job's redelivery may be granted at once. A live run is asked again at the next gap.
     return stay(replaceTurn(state, turn.turnId, () => ({ ...turn, replayFrom: null, heardAt: turn.state === 'resuming' ? 0 : turn.heardAt })))
   }
   if (event.offset > turn.text.length || event.idOffset > turn.ids.count) return stay(state)
@@ -68,4 +73,10 @@ export function released(state: ConversationState, event: Released): Transition 
 export function attachEffect(turn: Turn): Effect[] {
   if (turn.bridge === null) return []
   return [{ type: 'attach', bridge: turn.bridge, turnId: turn.turnId, run: turn.run, offset: turn.text.length, idOffset: turn.ids.count }]
+}
+
+/** Cut from the half of a pair of surrogates before it. */
+function startsInPair(text: string): boolean {
+  const first = text.charCodeAt(0)
+  return first >= 0xdc00 && first <= 0xdfff
 }

@@ -8,7 +8,7 @@ import { busVersion, followersSubject, followSubject } from '../../protocol/bus/
 import { ChatError } from '../../protocol/errors.ts'
 import type { ReplyOf } from '../../protocol/websocket/messages.ts'
 import type { Channel, ChannelMessage, Subscription } from '../../platform/bus/channel.ts'
-import type { Logger } from '../../platform/logging/logger.ts'
+import type { Refusals } from '../../platform/bus/refusals.ts'
 import type { ConversationActor } from '../runtime/actor.ts'
 import { moved, refused } from '../placement/replies.ts'
 import { Follower } from './follower.ts'
@@ -30,7 +30,7 @@ interface FollowingEdge {
 export interface FollowersOptions {
   readonly channel: Channel
   readonly node: string
-  readonly logger: Logger
+  readonly refusals: Refusals
   readonly monotonic: () => number
   /**
    * The actor here, and what the client is to be told; `take` gets both in the turn of the event loop in which the
@@ -87,7 +87,7 @@ export class Followers {
     try {
       message.respond(encodeBus(await this.#follow(decodeFollowRequest(message.payload))))
     } catch (error) {
-      this.#options.logger.warn({ err: error, subject: message.subject }, 'bus request not answered')
+      this.#options.refusals.failed(message.subject, error)
     }
   }
 
@@ -142,7 +142,7 @@ export class Followers {
     try {
       notice = decodeFollowerNotice(message.payload)
     } catch (error) {
-      this.#options.logger.warn({ err: error, subject: message.subject }, 'notice of a follower refused')
+      this.#options.refusals.failed(message.subject, error)
       return
     }
     const edge = this.#edges.get(notice.edge)

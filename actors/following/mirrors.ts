@@ -7,7 +7,7 @@ import type { FollowedBatch, FollowReply } from '../../protocol/bus/following.ts
 import { busVersion, followedSubject, followersSubject, followSubject } from '../../protocol/bus/subjects.ts'
 import type { CommandOf } from '../../protocol/websocket/messages.ts'
 import { BusError, type Channel, type ChannelMessage, type Subscription } from '../../platform/bus/channel.ts'
-import type { Logger } from '../../platform/logging/logger.ts'
+import type { Refusals } from '../../platform/bus/refusals.ts'
 import type { ClientConnection } from '../conversation-service.ts'
 import type { FeedSchedule } from '../feed/feed.ts'
 import { askOwner } from '../placement/ask-owner.ts'
@@ -32,7 +32,7 @@ interface FollowedNode {
 export interface MirrorsOptions {
   readonly channel: Channel
   readonly node: string
-  readonly logger: Logger
+  readonly refusals: Refusals
   readonly feeds: FeedSchedule
   readonly monotonic: () => number
 }
@@ -133,7 +133,7 @@ export class Mirrors {
     try {
       batch = decodeFollowedBatch(message.payload)
     } catch (error) {
-      this.#options.logger.warn({ err: error, subject: message.subject }, 'batch of a followed edge refused')
+      this.#options.refusals.failed(message.subject, error)
       return
     }
     const followed = this.#nodes.get(batch.edge)

@@ -4,13 +4,13 @@ import type { ForwardReply, ForwardRequest } from '../../protocol/bus/forwarding
 import { busVersion, commandsSubject } from '../../protocol/bus/subjects.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { Channel, ChannelMessage, Subscription } from '../../platform/bus/channel.ts'
-import type { Logger } from '../../platform/logging/logger.ts'
+import type { Refusals } from '../../platform/bus/refusals.ts'
 import { moved, refused } from '../placement/replies.ts'
 
 export interface ForwardedCommandsOptions {
   readonly channel: Channel
   readonly node: string
-  readonly logger: Logger
+  readonly refusals: Refusals
   /** Rejects with ChatError, `moved` where the conversation is not here. */
   readonly perform: (userId: string, command: ForwardRequest['command']) => Promise<Extract<ForwardReply, { type: 'answered' }>['reply']>
 }
@@ -37,7 +37,7 @@ export class ForwardedCommands {
     try {
       message.respond(encodeBus(await this.#perform(decodeForwardRequest(message.payload))))
     } catch (error) {
-      this.#options.logger.warn({ err: error, subject: message.subject }, 'bus request not answered')
+      this.#options.refusals.failed(message.subject, error)
     }
   }
 

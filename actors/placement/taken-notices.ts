@@ -2,12 +2,12 @@
 import { decodeTakenNotice, encodeBus } from '../../protocol/bus/codec.ts'
 import { busVersion, takenSubject } from '../../protocol/bus/subjects.ts'
 import { BusError, type Channel, type ChannelMessage, type Subscription } from '../../platform/bus/channel.ts'
-import type { Logger } from '../../platform/logging/logger.ts'
+import type { Refusals } from '../../platform/bus/refusals.ts'
 
 export interface TakenNoticesOptions {
   readonly channel: Channel
   readonly node: string
-  readonly logger: Logger
+  readonly refusals: Refusals
   /** These may be another's now: Postgres knows. */
   readonly check: (conversationIds: readonly number[]) => void
 }
@@ -43,7 +43,7 @@ export class TakenNotices {
     try {
       this.#options.check(decodeTakenNotice(message.payload).conversation_ids)
     } catch (error) {
-      this.#options.logger.warn({ err: error, subject: message.subject }, 'notice of taken conversations refused')
+      this.#options.refusals.failed(message.subject, error)
     }
   }
 }

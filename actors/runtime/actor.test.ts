@@ -3,6 +3,7 @@ import { ChatError } from '../../protocol/errors.ts'
 import { decodeBeginReply, encodeBus } from '../../protocol/bus/codec.ts'
 import type { ControlReply } from '../../protocol/bus/control.ts'
 import { beginSubject, busVersion } from '../../protocol/bus/subjects.ts'
+import { Refusals } from '../../platform/bus/refusals.ts'
 import type { Channel, ChannelMessage } from '../../platform/bus/channel.ts'
 import { createLogger } from '../../platform/logging/logger.ts'
 import type { ConversationRow, ConversationStore, ConversationWrite, TurnRow, WriteResult } from '../../storage/conversation-store.ts'
@@ -13,7 +14,7 @@ import { BusEndpoint } from './bus-endpoint.ts'
 import { LocalConversations } from './local-conversations.ts'
 
 const now = 1_000_000
-const turnId = '01890a5d-ac96-7000-8000-000000000001'
+const turnId = '01890a5d-ac96-7004-8000-000000000001'
 const conversation = { conversationId: 1, userId: 'ann', title: 'T', model: null, system: null, lastMessageId: 11, createdAt: 0, updatedAt: 0 } as ConversationRow
 const running: TurnRow = {
   turnId, conversationId: 1, userId: 'ann', clientMessageId: 'c1', userMessageId: 10, parentId: null, replyMessageId: 11,
@@ -30,6 +31,7 @@ function newActor(unfinished: readonly TurnRow[], over: { write?: (write: Conver
     feeds: { markDirty: () => undefined, held: false },
     publish: () => undefined,
     control: over.control ?? (() => Promise.resolve(null)),
+    abort: () => undefined,
     deadLetter: () => undefined,
     activated: () => undefined,
     turnAdded: (id, actor) => turns.set(id, actor),
@@ -197,10 +199,9 @@ t.test('a turn is not granted before its context can be told', async (t) => {
     placement: { run: (_, here) => here(actor) },
     store: null as never,
     contexts: storedContexts({ path } as unknown as ConversationStore),
-    logger: createLogger({ level: 'silent', name: 'test' }),
+    refusals: new Refusals({ logger: createLogger({ level: 'silent', name: 'test' }), monotonic: () => 0 }),
+    deltas: { receive: () => undefined },
     now: () => now,
-    actorOfTurn: () => actor,
-    strays: null as never,
   })
   endpoint.start()
   const ask = () =>

@@ -40,6 +40,8 @@ export interface ActorHost {
   publish(turn: Turn, conversationId: number): void
   /** `nobody`: no bridge has that name. Null: no answer came. */
   control(bridge: string, request: BridgeRequest, timeoutMs: number): Promise<ControlReply | 'nobody' | null>
+  /** Tells the bridge to stop the run; nobody waits for it. */
+  abort(bridge: string, turnId: string, run: number): void
   /** Its turn's end is committed, and the letter with it. */
   deadLetter(letter: DeadLetter): void
   activated(actor: ConversationActor): void
@@ -276,7 +278,7 @@ export class ConversationActor {
         this.feed.show(effect.turnId, effect.attempt, effect.text)
         break
       case 'abort':
-        void this.#host.control(effect.bridge, { type: 'abort', turnId: effect.turnId, run: effect.run }, abortAnswerMs)
+        this.#host.abort(effect.bridge, effect.turnId, effect.run)
         break
       case 'deadLetter':
         this.#host.deadLetter(effect.letter)

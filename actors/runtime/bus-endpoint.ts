@@ -3,13 +3,14 @@
  * the owner's edge where it knows it, else any: that one passes the request on to the owner.
  */
 import { ChatError } from '../../protocol/errors.ts'
+import { bucketOfId, bucketOfTurn } from '../../protocol/ids.ts'
 import type { BeginReply, BeginRequest, ContextRequest } from '../../protocol/bus/begin.ts'
-import { decodeBeginReply, decodeBeginRequest, decodeContextRequest, decodeDeltaBatch, decodeFinishReply, decodeFinishRequest, encodeBus } from '../../protocol/bus/codec.ts'
+import { decodeBeginReply, decodeBeginRequest, decodeContextRequest, decodeFinishReply, decodeFinishRequest, encodeBus } from '../../protocol/bus/codec.ts'
 import type { FinishReply, FinishRequest } from '../../protocol/bus/finish.ts'
 import type { BusMessage } from '../../protocol/bus/messages.ts'
 import { beginSubject, beginSubjectOf, busVersion, contextSubject, deltasSubject, edgesQueueGroup, finishSubject, finishSubjectOf } from '../../protocol/bus/subjects.ts'
 import type { Channel, ChannelMessage, Subscription } from '../../platform/bus/channel.ts'
-import type { Logger } from '../../platform/logging/logger.ts'
+import type { Refusals } from '../../platform/bus/refusals.ts'
 import type { ConversationStore } from '../../storage/conversation-store.ts'
 import { contextMessage, type ContextSource } from '../context/context-cache.ts'
 import { contextPage, type ContextPath } from '../context/context-path.ts'
@@ -19,7 +20,7 @@ import { askOwner } from '../placement/ask-owner.ts'
 import type { Placement } from '../placement/placement.ts'
 import { Superseded } from '../placement/superseded.ts'
 import { patienceMs, type ConversationActor } from './actor.ts'
-import type { StrayRuns } from './stray-runs.ts'
+import type { DeltaIntake } from './delta-intake.ts'
 
 const retryMs = 1_000
 /** Less than bridges wait for an answer. */
@@ -37,10 +38,9 @@ export interface BusEndpointOptions {
   readonly placement: Pick<Placement, 'run'>
   readonly store: ConversationStore
   readonly contexts: ContextSource
-  readonly logger: Logger
+  readonly refusals: Refusals
+  readonly deltas: Pick<DeltaIntake, 'receive'>
   readonly now: () => number
-  readonly actorOfTurn: (turnId: string) => ConversationActor | undefined
-  readonly strays: StrayRuns
 }
 
 export class BusEndpoint {
@@ -52,7 +52,7 @@ export class BusEndpoint {
   }
 
   start(): void {
-    const { channel, node } = this.#options
+    const { channel, node, deltas } = this.#options
     if (this.#subscriptions.length > 0) return
     const answer = (subject: string, handle: (bytes: Uint8Array) => Promise<BusMessage>, options?: { readonly queue: string }): Subscription =>
       channel.subscribe(subject, (message) => this.#answer(message, handle), options)
@@ -65,7 +65,7 @@ export class BusEndpoint {
       answer(contextSubject, (bytes) => this.#context(decodeContextRequest(bytes)), anyEdge),
       answer(finishSubject, (bytes) => finish(bytes, 'any edge'), anyEdge),
       answer(finishSubjectOf(node), (bytes) => finish(bytes, 'this edge')),
-      channel.subscribe(deltasSubject(node), (message) => this.#deltas(message)),
+      channel.subscribe(deltasSubject(node), (message) => deltas.receive(message)),
     ]
   }
 
@@ -80,13 +80,21 @@ export class BusEndpoint {
       try {
         message.respond(encodeBus(await handle(message.payload)))
       } catch (error) {
-        this.#options.logger.warn({ err: error, subject: message.subject }, 'bus request not answered')
+        this.#options.refusals.failed(message.subject, error)
       }
     })()
   }
 
+  /** The turn cannot be of this conversation, which is not claimed for it. */
+  #isOfAnother(subject: string, { turn_id, conversation_id, bridge }: BeginRequest | FinishRequest): boolean {
+    if (bucketOfTurn(turn_id) === bucketOfId(conversation_id)) return false
+    this.#options.refusals.refused({ subject, kind: 'of another conversation', sender: bridge, reason: 'the turn is not of the conversation that is named with it' })
+    return true
+  }
+
   async #begin(request: BeginRequest, asked: Asked): Promise<BeginReply> {
     const { placement } = this.#options
+    if (this.#isOfAnother(beginSubject, request)) return { v: busVersion, type: 'gone' }
     try {
       return await placement.run(
         request.conversation_id,
@@ -162,6 +170,7 @@ export class BusEndpoint {
 
   async #finish(request: FinishRequest, asked: Asked): Promise<FinishReply> {
     const { placement } = this.#options
+    if (this.#isOfAnother(finishSubject, request)) return { v: busVersion, type: 'abort' }
     try {
       return await placement.run(
         request.conversation_id,
@@ -186,28 +195,11 @@ export class BusEndpoint {
         return { v: busVersion, type: 'gap', have: answer.have }
       case 'ask_store': {
         const turn = await store.turn(request.turn_id)
-        const ended = turn !== null && (turn.state === 'finished' || turn.state === 'failed') && turn.run === request.run
+        const ended = turn !== null && (turn.state === 'finished' || turn.state === 'failed') && turn.run === request.run && turn.conversationId === request.conversation_id
         return { v: busVersion, type: ended ? 'confirmed' : 'abort' }
       }
       default:
         return busy
-    }
-  }
-
-  #deltas(message: ChannelMessage): void {
-    const { logger, now, actorOfTurn, strays } = this.#options
-    let batch
-    try {
-      batch = decodeDeltaBatch(message.payload)
-    } catch (error) {
-      logger.warn({ err: error, subject: message.subject }, 'delta batch refused')
-      return
-    }
-    const at = now()
-    for (const [turnId, run, offset, text, idOffset, ids] of batch.items) {
-      const actor = actorOfTurn(turnId)
-      if (actor === undefined) strays.heard(batch.bridge, turnId, run)
-      else actor.now({ type: 'delta', now: at, bridge: batch.bridge, turnId, run, offset, text, idOffset, ids })
     }
   }
 }

@@ -6,14 +6,14 @@ import { busVersion, edgesQueueGroup, retrySubject } from '../../protocol/bus/su
 import { ChatError } from '../../protocol/errors.ts'
 import type { ReplyOf } from '../../protocol/websocket/messages.ts'
 import type { Channel, ChannelMessage, Subscription } from '../../platform/bus/channel.ts'
-import type { Logger } from '../../platform/logging/logger.ts'
+import type { Refusals } from '../../platform/bus/refusals.ts'
 import type { ConversationStore } from '../../storage/conversation-store.ts'
 import { refused } from '../placement/replies.ts'
 
 export interface RetryEndpointOptions {
   readonly channel: Channel
   readonly store: Pick<ConversationStore, 'turn'>
-  readonly logger: Logger
+  readonly refusals: Refusals
   /** Rejects with ChatError. */
   readonly retry: (userId: string, command: TurnRetry) => Promise<ReplyOf<'message.send'>>
 }
@@ -39,7 +39,7 @@ export class RetryEndpoint {
     try {
       message.respond(encodeBus(await this.#retry(decodeRetryRequest(message.payload))))
     } catch (error) {
-      this.#options.logger.warn({ err: error, subject: message.subject }, 'bus request not answered')
+      this.#options.refusals.failed(message.subject, error)
     }
   }
 

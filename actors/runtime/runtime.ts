@@ -7,6 +7,7 @@ import { busVersion, controlSubject } from '../../protocol/bus/subjects.ts'
 import { BusError, type Channel } from '../../platform/bus/channel.ts'
 import type { DeadLetter, DeadLetters } from '../../platform/bus/dead-letters.ts'
 import type { JobQueue } from '../../platform/bus/job-queue.ts'
+import { Refusals } from '../../platform/bus/refusals.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Service } from '../../platform/lifecycle/service.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
@@ -23,8 +24,10 @@ import { Forwarding } from '../forwarding/forwarding.ts'
 import { Placement } from '../placement/placement.ts'
 import { TakenNotices } from '../placement/taken-notices.ts'
 import type { ActorHost, BridgeRequest, ConversationActor } from './actor.ts'
+import { Aborts } from './aborts.ts'
 import { BusEndpoint } from './bus-endpoint.ts'
 import { Conversations } from './conversations.ts'
+import { DeltaIntake } from './delta-intake.ts'
 import { DeadLetterOutbox } from './dead-letter-outbox.ts'
 import { Deadlines } from './deadlines.ts'
 import { ActorDirectory } from './directory.ts'
@@ -63,7 +66,7 @@ export interface ConversationRuntime extends Service {
 }
 
 const defaultMaxActors = 100_000
-const strayAbortMs = 1_000
+const abortAnswerMs = 1_000
 
 export function createConversationRuntime(options: ConversationRuntimeOptions): ConversationRuntime {
   return new Runtime(options)
@@ -81,6 +84,7 @@ class Runtime implements ConversationRuntime, ActorHost {
   readonly #sweeper: Sweeper
   readonly #deadlines: Deadlines
   readonly #outbox: DeadLetterOutbox
+  readonly #aborts: Aborts
   readonly #endpoint: BusEndpoint
   readonly #retries: RetryEndpoint
   readonly #ownership: OwnershipCheck
@@ -102,12 +106,13 @@ class Runtime implements ConversationRuntime, ActorHost {
     const { store, logger, clock, channel, node } = options
     const actorOfTurn = (turnId: string): ConversationActor | undefined => this.#actorOfTurn.get(turnId)
     const monotonic = (): number => clock.monotonic()
+    const refusals = new Refusals({ logger, monotonic })
     // Every wait for an owner listens.
     setMaxListeners(0, this.#stopping.signal)
     this.feeds = new Flusher(monotonic, () => this.#ownership.holds)
     this.#directory = new ActorDirectory({ host: this, store, maxActors: options.maxActors ?? defaultMaxActors })
     const placement = new Placement({ directory: this.#directory, monotonic, signal: this.#stopping.signal, onTaken: (from, conversationId) => this.#taken.tell(from, conversationId) })
-    this.#taken = new TakenNotices({ channel, node, logger, check: (ids) => this.#suspect(ids) })
+    this.#taken = new TakenNotices({ channel, node, refusals, check: (ids) => this.#suspect(ids) })
     this.#publisher = new JobPublisher({ queue: options.jobQueue, logger, monotonic, onPositions: (positionOf) => this.#tellPositions(positionOf) })
     this.#sweeper = new Sweeper({
       store,
@@ -130,32 +135,26 @@ class Runtime implements ConversationRuntime, ActorHost {
       expire: async (turnId) => void (await actorOfTurn(turnId)?.perform(() => ({ type: 'expire', now: this.now(), turnId }))),
     })
     this.#outbox = new DeadLetterOutbox({ store, deadLetters: options.deadLetters, logger, now: this.now })
-    this.#endpoint = new BusEndpoint({
-      channel,
-      node,
-      placement,
+    this.#aborts = new Aborts({ monotonic, send: (bridge, turnId, run) => void this.control(bridge, { type: 'abort', turnId, run }, abortAnswerMs) })
+    const abort = (bridge: string, turnId: string, run: number): void => this.abort(bridge, turnId, run)
+    const strays = new StrayRuns({
       store,
-      contexts: this.contexts,
-      logger,
-      now: this.now,
-      actorOfTurn,
-      strays: new StrayRuns({
-        store,
-        now: monotonic,
-        abort: (bridge, turnId, run) => void this.control(bridge, { type: 'abort', turnId, run }, strayAbortMs),
-        activate: async (conversationId) => void (await this.#directory.get(conversationId)),
-        fault: (error, turnId) => logger.debug({ err: error, turn: turnId }, 'a stray run was not looked up'),
-      }),
+      now: monotonic,
+      abort,
+      activate: async (conversationId) => void (await this.#directory.get(conversationId)),
+      fault: (error, turnId) => logger.debug({ err: error, turn: turnId }, 'a stray run was not looked up'),
     })
-    this.#mirrors = new Mirrors({ channel, node, logger, feeds: this.feeds, monotonic })
+    const deltas = new DeltaIntake({ now: this.now, actorOfTurn, strays, refusals, abort })
+    this.#endpoint = new BusEndpoint({ channel, node, placement, store, contexts: this.contexts, refusals, deltas, now: this.now })
+    this.#mirrors = new Mirrors({ channel, node, refusals, feeds: this.feeds, monotonic })
     this.#ownership = new OwnershipCheck({ store, channel, logger, monotonic, actors: () => this.#directory.active(), lapsed: options.lapsed, onPause: () => this.#mirrors.endAll() })
     const local = new LocalConversations({ store, now: this.now, turnDeadlineMs: options.turnDeadlineMs, confirm: (actor) => this.#ownership.confirm(actor) })
     const owned = new OwnedConversations({ store, node, directory: this.#directory, local, actorOfTurn })
-    this.#followers = new Followers({ channel, node, logger, monotonic, open: (request, take) => owned.open(request, take) })
-    this.#forwarded = new ForwardedCommands({ channel, node, logger, perform: (userId, command) => owned.perform(userId, command) })
+    this.#followers = new Followers({ channel, node, refusals, monotonic, open: (request, take) => owned.open(request, take) })
+    this.#forwarded = new ForwardedCommands({ channel, node, refusals, perform: (userId, command) => owned.perform(userId, command) })
     const conversations = new Conversations({ store, directory: this.#directory, placement, local, mirrors: this.#mirrors, forwarding: new Forwarding(channel), actorOfTurn, load: () => this.#publisher.load })
     this.service = conversations
-    this.#retries = new RetryEndpoint({ channel, store, logger, retry: (userId, command) => conversations.retry(userId, command) })
+    this.#retries = new RetryEndpoint({ channel, store, refusals, retry: (userId, command) => conversations.retry(userId, command) })
   }
 
   readonly now = (): number => this.#options.clock.now()
@@ -232,6 +231,10 @@ class Runtime implements ConversationRuntime, ActorHost {
       // A bridge that is gone, or a bus that is away: the turn's job is delivered to another.
       return error instanceof BusError && error.code === 'no_responders' ? 'nobody' : null
     }
+  }
+
+  abort(bridge: string, turnId: string, run: number): void {
+    this.#aborts.tell(bridge, turnId, run)
   }
 
   deadLetter(letter: DeadLetter): void {

@@ -9,6 +9,8 @@ import type { ConversationStore } from '../../storage/conversation-store.ts'
 const lookAgainMs = 2_000
 /** Runs remembered; beyond it the oldest are forgotten, and looked up again. */
 const longestMemory = 10_000
+/** Looked up at once; those beyond are heard of again. */
+const mostLookUps = 64
 
 export interface StrayRunsOptions {
   readonly store: Pick<ConversationStore, 'turn'>
@@ -22,6 +24,7 @@ export interface StrayRunsOptions {
 export class StrayRuns {
   readonly #options: StrayRunsOptions
   readonly #lookedUpAt = new Map<string, number>()
+  #lookUps = 0
 
   constructor(options: StrayRunsOptions) {
     this.#options = options
@@ -31,7 +34,7 @@ export class StrayRuns {
     const key = `${turnId}/${run}`
     const now = this.#options.now()
     const before = this.#lookedUpAt.get(key)
-    if (before !== undefined && now - before < lookAgainMs) return
+    if (this.#lookUps >= mostLookUps || (before !== undefined && now - before < lookAgainMs)) return
     this.#lookedUpAt.delete(key)
     this.#lookedUpAt.set(key, now)
     if (this.#lookedUpAt.size > longestMemory) this.#lookedUpAt.delete(this.#lookedUpAt.keys().next().value as string)
@@ -40,6 +43,7 @@ export class StrayRuns {
 
   async #lookUp(bridge: string, turnId: string, run: number): Promise<void> {
     const { store, abort, activate, fault } = this.#options
+    this.#lookUps += 1
     try {
       const turn = await store.turn(turnId)
       const over = turn === null || turn.state === 'finished' || turn.state === 'failed' || turn.run !== run
@@ -48,6 +52,8 @@ export class StrayRuns {
     } catch (error) {
       // Postgres is away, or another owner lives: the run goes on, and is heard of again.
       fault(error, turnId)
+    } finally {
+      this.#lookUps -= 1
     }
   }
 }

@@ -1,20 +1,20 @@
 /** The live runs of a bridge, by turn, and their owners' requests about them. */
-import { BusMessageError, decodeControlRequest, encodeBus } from '../../protocol/bus/codec.ts'
+import { decodeControlRequest, encodeBus } from '../../protocol/bus/codec.ts'
 import type { ControlReply, ControlRequest } from '../../protocol/bus/control.ts'
 import { busVersion, controlSubject } from '../../protocol/bus/subjects.ts'
 import type { Channel, ChannelMessage, Subscription } from '../../platform/bus/channel.ts'
-import type { Logger } from '../../platform/logging/logger.ts'
+import type { Refusals } from '../../platform/bus/refusals.ts'
 import type { Run } from './run.ts'
 
 const unknown: ControlReply = { v: busVersion, type: 'unknown' }
 
 export class RunRegistry {
   readonly #runs = new Map<string, Run>()
-  readonly #logger: Logger
+  readonly #refusals: Refusals
   #subscription: Subscription | null = null
 
-  constructor(logger: Logger) {
-    this.#logger = logger
+  constructor(refusals: Refusals) {
+    this.#refusals = refusals
   }
 
   get size(): number {
@@ -49,8 +49,7 @@ export class RunRegistry {
     try {
       request = decodeControlRequest(message.payload)
     } catch (error) {
-      if (!(error instanceof BusMessageError)) throw error
-      this.#logger.warn({ subject: message.subject, reason: error.message }, 'control request refused')
+      this.#refusals.failed(message.subject, error)
       return
     }
     message.respond(encodeBus(this.#answer(request)))

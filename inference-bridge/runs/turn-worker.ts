@@ -7,6 +7,7 @@
  * | the owner stopped the run, or another run took its place | neither: who did so has ended the turn or has another job for it |
  * | nothing can be begun now, the conversation cannot be read, or this bridge stops | naked |
  */
+import { isTurnId } from '../../protocol/ids.ts'
 import { setMaxListeners } from 'node:events'
 import type { BeginGranted, BeginReply } from '../../protocol/bus/begin.ts'
 import { BusMessageError, decodeBeginReply, encodeBus } from '../../protocol/bus/codec.ts'
@@ -108,6 +109,12 @@ export class TurnWorker {
   /** The grant, or null where the job was disposed of. */
   async #begin(job: Job, fresh: boolean): Promise<BeginGranted | null> {
     const { bridge, channel, replicas, timing, logger } = this.#dependencies
+    if (!isTurnId(job.turnId)) {
+      // No process of ours has published it, and no edge will ever answer for it.
+      logger.error({ conversationId: job.conversationId }, 'a job of no turn was discarded')
+      await this.#ack(job)
+      return null
+    }
     const model = replicas.defaultModel
     if (model === null) {
       job.nak(backoffMs(job.deliveries, timing.busRetry))

@@ -3,7 +3,8 @@ import { Attempt, ConversationId, MessageId, ModelName, Params, Role, TurnId } f
 
 export const Version = Type.Integer({ minimum: 0 })
 export const Run = Type.Integer({ minimum: 1, description: 'The grant under which a bridge generates; every later message names it' })
-export const ProcessName = Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9_-]+$' })
+export const processNames = { pattern: '^[A-Za-z0-9_-]+$', maxLength: 64 } as const
+export const ProcessName = Type.String({ minLength: 1, ...processNames })
 /** Token ids as unsigned 32-bit little-endian integers, one after another. The highest bit marks an id that is no text: an end of sequence, after which the reply has stopped. */
 export const TokenIds = Type.Refine(Type.Unsafe<Uint8Array>({ description: 'Binary' }), (value) => value instanceof Uint8Array && value.byteLength % 4 === 0, () => 'must be binary, four bytes a token id')
 

@@ -4,9 +4,12 @@ import { Compile } from 'typebox/compile'
 import { MsgpackError, readMsgpack } from '../msgpack/reader.ts'
 import { writeMsgpack } from '../msgpack/writer.ts'
 import { firstFault } from '../websocket/validation-fault.ts'
+import { processNames } from './begin.ts'
 import type { DeltaBatch, DeltaItem } from './deltas.ts'
 import { busMessages, type BusMessage } from './messages.ts'
 import { busVersion } from './subjects.ts'
+
+const processName = new RegExp(processNames.pattern)
 
 export type BusMessageFault = 'malformed' | 'newer_version'
 
@@ -14,10 +17,13 @@ export class BusMessageError extends Error {
   override readonly name = 'BusMessageError'
   /** `newer_version`: the sender is of a later release, and this process must be brought up to date. */
   readonly kind: BusMessageFault
+  /** The process that the message says it is of; null where it does not say. */
+  readonly sender: string | null
 
-  constructor(kind: BusMessageFault, message: string, options?: ErrorOptions) {
+  constructor(kind: BusMessageFault, message: string, options: ErrorOptions & { readonly of?: unknown } = {}) {
     super(message, options)
     this.kind = kind
+    this.sender = senderOf(options.of)
   }
 }
 
@@ -48,7 +54,7 @@ function decoderOf<S extends TSchema>(schema: S): (payload: Uint8Array) => Stati
   const validator = Compile(schema)
   return (payload) => {
     const message = read(payload)
-    if (!validator.Check(message)) throw new BusMessageError('malformed', `field ${firstFault(validator.Errors(message))} does not fit`)
+    if (!validator.Check(message)) throw new BusMessageError('malformed', `field ${firstFault(validator.Errors(message))} does not fit`, { of: message })
     return message
   }
 }
@@ -56,8 +62,8 @@ function decoderOf<S extends TSchema>(schema: S): (payload: Uint8Array) => Stati
 /** The hot path, checked by hand. Token ids are views of `payload`. A turn id is not matched: one that is wrong is of no turn. */
 export function decodeDeltaBatch(payload: Uint8Array): DeltaBatch {
   const message = read(payload) as Partial<DeltaBatch>
-  if (typeof message.bridge !== 'string' || message.bridge.length === 0 || !Array.isArray(message.items)) throw new BusMessageError('malformed', 'no batch of deltas')
-  for (const item of message.items) if (!isDeltaItem(item)) throw new BusMessageError('malformed', 'an item that is no delta')
+  if (!isProcessName(message.bridge) || !Array.isArray(message.items)) throw new BusMessageError('malformed', 'no batch of deltas')
+  for (const item of message.items) if (!isDeltaItem(item)) throw new BusMessageError('malformed', 'an item that is no delta', { of: message })
   return message as DeltaBatch
 }
 
@@ -89,7 +95,21 @@ function read(payload: Uint8Array): object {
   }
   const version = typeof message === 'object' && message !== null && 'v' in message ? message.v : undefined
   if (!isCount(version)) throw new BusMessageError('malformed', 'no version')
-  if (version > busVersion) throw new BusMessageError('newer_version', `version ${version} of the bus messages, and this process knows ${busVersion}`)
-  if (version < busVersion - 1) throw new BusMessageError('malformed', `version ${version} of the bus messages is no longer understood`)
+  if (version > busVersion) throw new BusMessageError('newer_version', `version ${version} of the bus messages, and this process knows ${busVersion}`, { of: message })
+  if (version < busVersion - 1) throw new BusMessageError('malformed', `version ${version} of the bus messages is no longer understood`, { of: message })
   return message as object
+}
+
+/** Bridges and edges name themselves alike in every message and version. */
+function senderOf(message: unknown): string | null {
+  if (typeof message !== 'object' || message === null) return null
+  for (const name of ['bridge', 'edge']) {
+    const sender = (message as Readonly<Record<string, unknown>>)[name]
+    if (isProcessName(sender)) return sender
+  }
+  return null
+}
+
+function isProcessName(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= processNames.maxLength && processName.test(value)
 }

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { turnIdPattern } from '../ids.ts'
 import { limits } from './limits.ts'
 
 const maxSafe = Number.MAX_SAFE_INTEGER
@@ -7,7 +8,7 @@ const maxSafe = Number.MAX_SAFE_INTEGER
 export const ConversationId = Type.Integer({ minimum: 1, maximum: maxSafe, description: 'Id of a conversation: sequence * 1024 + bucket' })
 export const MessageId = Type.Integer({ minimum: 1, maximum: maxSafe, description: 'Id of a message; ids rise within a conversation' })
 export const TurnId = Type.String({
-  pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$',
+  pattern: turnIdPattern,
   description: 'UUIDv7 of a turn (the correlation id of REST)',
 })
 export const ClientId = Type.String({ minLength: 1, maxLength: limits.clientIdLength, description: 'Idempotency key, chosen by the client' })
