@@ -3,7 +3,7 @@
  * anybody's: whatever is not exactly an entry of this conversation is none.
  */
 import { promisify } from 'node:util'
-import { brotliCompress, brotliDecompress, constants } from 'node:zlib'
+import { brotliCompress, brotliCompressSync, brotliDecompress, brotliDecompressSync, constants } from 'node:zlib'
 import type { ContextMessage } from '../../protocol/bus/begin.ts'
 import { readMsgpack } from '../../protocol/msgpack/reader.ts'
 import { writeMsgpack } from '../../protocol/msgpack/writer.ts'
@@ -13,8 +13,11 @@ import type { ContextPath } from './context-path.ts'
 /** Part of the keys: processes of another format do not see these entries. */
 export const contextEntryFormat = 1
 
-const compress = promisify(brotliCompress)
-const decompress = promisify(brotliDecompress)
+const compressElsewhere = promisify(brotliCompress)
+const decompressElsewhere = promisify(brotliDecompress)
+/** Below these many bytes the way to another thread and back costs more than the work, some 0.1 ms. */
+const smallPlain = 16 * 1024
+const smallPacked = 8 * 1024
 /** The quickest: see docs/decisions, on what pays. */
 const compression = { params: { [constants.BROTLI_PARAM_QUALITY]: 1, [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT } }
 /** A page has 256 KiB of text, and some hundred ids. */
@@ -23,7 +26,7 @@ const roles = ['system', 'user', 'assistant'] as const satisfies readonly Contex
 
 export async function encodeContextEntry(conversationId: number, { messages, more }: ContextPath): Promise<Uint8Array> {
   const plain = writeMsgpack([conversationId, more, messages.map(({ message_id, role, content }) => [message_id, roles.indexOf(role), content])])
-  return seal(await compress(plain, compression))
+  return seal(plain.byteLength < smallPlain ? brotliCompressSync(plain, compression) : await compressElsewhere(plain, compression))
 }
 
 /** Null for anything else. */
@@ -31,7 +34,9 @@ export async function decodeContextEntry(conversationId: number, bytes: Uint8Arr
   const packed = unseal(bytes)
   if (packed === null) return null
   try {
-    return pathOf(conversationId, readMsgpack(await decompress(packed, { maxOutputLength: mostBytes }), { binary: false }))
+    const limits = { maxOutputLength: mostBytes }
+    const plain = packed.byteLength < smallPacked ? brotliDecompressSync(packed, limits) : await decompressElsewhere(packed, limits)
+    return pathOf(conversationId, readMsgpack(plain, { binary: false }))
   } catch {
     return null
   }

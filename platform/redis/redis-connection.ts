@@ -62,6 +62,8 @@ export class RedisConnection implements Service {
   #inFlight = 0
   #bytesInFlight = 0
   #refusalLoggedAt = Number.NEGATIVE_INFINITY
+  /** Of the last failure of the connection, such as a refused certificate. */
+  #reason: string | null = null
   #onFirst: ((fault: Error | null) => void) | null = null
 
   constructor(options: RedisConnectionOptions) {
@@ -190,6 +192,7 @@ export class RedisConnection implements Service {
 
   #failed(error: Error): void {
     const { logger } = this.#options
+    this.#reason = (error as NodeJS.ErrnoException).code ?? error.message
     const fault = error instanceof StartupFault ? error : isReplyError(error) ? refusalFault(error) : null
     if (this.#onFirst !== null) {
       this.#onFirst(fault)
@@ -209,11 +212,12 @@ export class RedisConnection implements Service {
   #wentAway(how: string): void {
     if (this.#away) return
     this.#away = true
-    this.#options.logger.warn(`Redis ${how}: going on without it`)
+    this.#options.logger.warn({ reason: this.#reason }, `Redis ${how}: going on without it`)
   }
 
   #cameBack(): void {
     if (!this.#away) return
+    this.#reason = null
     this.#away = false
     this.#options.logger.info('Redis is back')
   }
