@@ -1,10 +1,8 @@
 /** The actor runtime of one edge process: a service, and the door to its conversations. */
 import { setMaxListeners } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-import { decodeControlReply, encodeBus } from '../../protocol/bus/codec.ts'
-import type { ControlReply, ControlRequest } from '../../protocol/bus/control.ts'
-import { busVersion, controlSubject } from '../../protocol/bus/subjects.ts'
-import { BusError, type Channel } from '../../platform/bus/channel.ts'
+import type { ControlReply } from '../../protocol/bus/control.ts'
+import type { Channel } from '../../platform/bus/channel.ts'
 import type { DeadLetter, DeadLetters } from '../../platform/bus/dead-letters.ts'
 import type { JobQueue } from '../../platform/bus/job-queue.ts'
 import { Refusals } from '../../platform/bus/refusals.ts'
@@ -13,31 +11,32 @@ import type { Service } from '../../platform/lifecycle/service.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import type { ConversationStore } from '../../storage/conversation-store.ts'
 import { storedContexts, type ContextSource } from '../context/context-cache.ts'
-import { queuedEvent } from '../conversation/accept.ts'
-import type { Turn } from '../conversation/turn.ts'
 import type { ConversationService } from '../conversation-service.ts'
+import type { Turn } from '../conversation/turn.ts'
 import { Flusher } from '../feed/flusher.ts'
 import { Followers } from '../following/followers.ts'
 import { Mirrors } from '../following/mirrors.ts'
 import { ForwardedCommands } from '../forwarding/forwarded-commands.ts'
 import { Forwarding } from '../forwarding/forwarding.ts'
+import { DeadLetterOutbox } from '../jobs/dead-letter-outbox.ts'
+import { Deadlines } from '../jobs/deadlines.ts'
+import { JobPublisher } from '../jobs/publisher.ts'
+import { RetryEndpoint } from '../jobs/retry-endpoint.ts'
+import { Sweeper } from '../jobs/sweeper.ts'
 import { Placement } from '../placement/placement.ts'
 import { TakenNotices } from '../placement/taken-notices.ts'
-import type { ActorHost, BridgeRequest, ConversationActor } from './actor.ts'
 import { Aborts } from './aborts.ts'
+import { ActiveTurns } from './active-turns.ts'
+import type { ActorHost, BridgeRequest, ConversationActor } from './actor.ts'
+import { askBridge } from './bridge-control.ts'
 import { BusEndpoint } from './bus-endpoint.ts'
 import { Conversations } from './conversations.ts'
 import { DeltaIntake } from './delta-intake.ts'
-import { DeadLetterOutbox } from '../jobs/dead-letter-outbox.ts'
-import { Deadlines } from '../jobs/deadlines.ts'
 import { ActorDirectory } from './directory.ts'
 import { LocalConversations } from './local-conversations.ts'
 import { OwnedConversations } from './owned-conversations.ts'
 import { OwnershipCheck } from './ownership-check.ts'
-import { JobPublisher, type QueuePosition } from '../jobs/publisher.ts'
-import { RetryEndpoint } from '../jobs/retry-endpoint.ts'
 import { StrayRuns } from './stray-runs.ts'
-import { Sweeper } from '../jobs/sweeper.ts'
 
 export interface ConversationRuntimeOptions {
   readonly store: ConversationStore
@@ -92,9 +91,7 @@ class Runtime implements ConversationRuntime, ActorHost {
   readonly #followers: Followers
   readonly #forwarded: ForwardedCommands
   readonly #taken: TakenNotices
-  readonly #actorOfTurn = new Map<string, ConversationActor>()
-  /** What a queued turn's clients were told last. */
-  readonly #positions = new Map<string, number>()
+  readonly #turns = new ActiveTurns()
   readonly #stopping = new AbortController()
   #unwatchBus: () => void = () => undefined
   #stopped: Promise<void> | null = null
@@ -104,7 +101,7 @@ class Runtime implements ConversationRuntime, ActorHost {
     this.store = options.store
     this.contexts = options.contexts ?? storedContexts(options.store)
     const { store, logger, clock, channel, node } = options
-    const actorOfTurn = (turnId: string): ConversationActor | undefined => this.#actorOfTurn.get(turnId)
+    const actorOfTurn = this.#turns.actorOf
     const monotonic = (): number => clock.monotonic()
     const refusals = new Refusals({ logger, monotonic })
     // Every wait for an owner listens.
@@ -113,7 +110,7 @@ class Runtime implements ConversationRuntime, ActorHost {
     this.#directory = new ActorDirectory({ host: this, store, maxActors: options.maxActors ?? defaultMaxActors })
     const placement = new Placement({ directory: this.#directory, monotonic, signal: this.#stopping.signal, onTaken: (from, conversationId) => this.#taken.tell(from, conversationId) })
     this.#taken = new TakenNotices({ channel, node, refusals, check: (ids) => this.#suspect(ids) })
-    this.#publisher = new JobPublisher({ queue: options.jobQueue, logger, monotonic, onPositions: (positionOf) => this.#tellPositions(positionOf) })
+    this.#publisher = new JobPublisher({ queue: options.jobQueue, logger, monotonic, onPositions: (positionOf) => this.#turns.tellPositions(positionOf) })
     this.#sweeper = new Sweeper({
       store,
       node,
@@ -122,7 +119,7 @@ class Runtime implements ConversationRuntime, ActorHost {
       monotonic,
       republish: ({ lane, turnId, conversationId }) => {
         // A run that is heard of needs no second job.
-        if (this.#actorOfTurn.get(turnId)?.hears(turnId) !== true) this.#publisher.publish({ lane, turnId, conversationId }, false)
+        if (actorOfTurn(turnId)?.hears(turnId) !== true) this.#publisher.publish({ lane, turnId, conversationId }, false)
       },
       expire: async (turn) => {
         const actor = await this.#directory.get(turn.conversationId)
@@ -131,7 +128,7 @@ class Runtime implements ConversationRuntime, ActorHost {
     })
     this.#deadlines = new Deadlines({
       logger,
-      overdue: () => this.#overdue(),
+      overdue: () => this.#turns.overdue(this.now()),
       expire: async (turnId) => void (await actorOfTurn(turnId)?.perform(() => ({ type: 'expire', now: this.now(), turnId }))),
     })
     this.#outbox = new DeadLetterOutbox({ store, deadLetters: options.deadLetters, logger, now: this.now })
@@ -211,26 +208,15 @@ class Runtime implements ConversationRuntime, ActorHost {
   }
 
   counts(): { readonly actors: number; readonly turns: number; readonly mirrors: number; readonly followers: number } {
-    return { actors: this.#directory.size, turns: this.#actorOfTurn.size, mirrors: this.#mirrors.count, followers: this.#followers.count }
+    return { actors: this.#directory.size, turns: this.#turns.size, mirrors: this.#mirrors.count, followers: this.#followers.count }
   }
 
   publish(turn: Turn, conversationId: number): void {
     this.#publisher.publish({ lane: turn.lane, turnId: turn.turnId, conversationId, edge: this.#options.node }, true)
   }
 
-  async control(bridge: string, request: BridgeRequest, timeoutMs: number): Promise<ControlReply | 'nobody' | null> {
-    const { channel, node } = this.#options
-    const { turnId: turn_id, run } = request
-    const message: ControlRequest =
-      request.type === 'abort'
-        ? { v: busVersion, type: 'abort', turn_id, run }
-        : { v: busVersion, type: 'attach', turn_id, run, edge: node, offset: request.offset ?? 0, id_offset: request.idOffset ?? 0 }
-    try {
-      return decodeControlReply(await channel.request(controlSubject(bridge), encodeBus(message), { timeoutMs }))
-    } catch (error) {
-      // A bridge that is gone, or a bus that is away: the turn's job is delivered to another.
-      return error instanceof BusError && error.code === 'no_responders' ? 'nobody' : null
-    }
+  control(bridge: string, request: BridgeRequest, timeoutMs: number): Promise<ControlReply | 'nobody' | null> {
+    return askBridge(this.#options.channel, this.#options.node, bridge, request, timeoutMs)
   }
 
   abort(bridge: string, turnId: string, run: number): void {
@@ -246,12 +232,11 @@ class Runtime implements ConversationRuntime, ActorHost {
   }
 
   turnAdded(turnId: string, actor: ConversationActor): void {
-    this.#actorOfTurn.set(turnId, actor)
+    this.#turns.add(turnId, actor)
   }
 
   turnRemoved(turnId: string): void {
-    this.#actorOfTurn.delete(turnId)
-    this.#positions.delete(turnId)
+    this.#turns.remove(turnId)
     this.#publisher.forget(turnId)
   }
 
@@ -272,24 +257,6 @@ class Runtime implements ConversationRuntime, ActorHost {
     for (const id of conversationIds) {
       const actor = this.#directory.peek(id)
       if (actor !== undefined) void this.#ownership.suspect(actor)
-    }
-  }
-
-  *#overdue(): Iterable<string> {
-    const now = this.now()
-    for (const [turnId, actor] of this.#actorOfTurn) {
-      const turn = actor.state.turns.find((candidate) => candidate.turnId === turnId)
-      if (turn !== undefined && turn.deadlineAt <= now) yield turnId
-    }
-  }
-
-  #tellPositions(positionOf: (turnId: string) => QueuePosition | null): void {
-    for (const [turnId, actor] of this.#actorOfTurn) {
-      const turn = actor.state.turns.find((candidate) => candidate.turnId === turnId)
-      const place = turn?.state === 'queued' ? positionOf(turnId) : null
-      if (turn === undefined || place === null || this.#positions.get(turnId) === place.position) continue
-      this.#positions.set(turnId, place.position)
-      actor.feed.emit(queuedEvent(actor.conversationId, turn, place.position, place.etaMs))
     }
   }
 }

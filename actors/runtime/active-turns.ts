@@ -1,0 +1,49 @@
+/** The unfinished turns of this process, and the actors that hold them. */
+import { queuedEvent } from '../conversation/accept.ts'
+import type { Turn } from '../conversation/turn.ts'
+import type { QueuePosition } from '../jobs/publisher.ts'
+import type { ConversationActor } from './actor.ts'
+
+export class ActiveTurns {
+  readonly #actors = new Map<string, ConversationActor>()
+  /** What a queued turn's clients were told last. */
+  readonly #positions = new Map<string, number>()
+
+  get size(): number {
+    return this.#actors.size
+  }
+
+  readonly actorOf = (turnId: string): ConversationActor | undefined => this.#actors.get(turnId)
+
+  add(turnId: string, actor: ConversationActor): void {
+    this.#actors.set(turnId, actor)
+  }
+
+  remove(turnId: string): void {
+    this.#actors.delete(turnId)
+    this.#positions.delete(turnId)
+  }
+
+  /** Ids of those whose deadline has passed. */
+  *overdue(now: number): Iterable<string> {
+    for (const [turnId, actor] of this.#actors) {
+      const turn = turnOf(actor, turnId)
+      if (turn !== undefined && turn.deadlineAt <= now) yield turnId
+    }
+  }
+
+  /** Tells the clients of queued turns how far the queue has come, where that has changed. */
+  tellPositions(positionOf: (turnId: string) => QueuePosition | null): void {
+    for (const [turnId, actor] of this.#actors) {
+      const turn = turnOf(actor, turnId)
+      const place = turn?.state === 'queued' ? positionOf(turnId) : null
+      if (turn === undefined || place === null || this.#positions.get(turnId) === place.position) continue
+      this.#positions.set(turnId, place.position)
+      actor.feed.emit(queuedEvent(actor.conversationId, turn, place.position, place.etaMs))
+    }
+  }
+}
+
+function turnOf(actor: ConversationActor, turnId: string): Turn | undefined {
+  return actor.state.turns.find((candidate) => candidate.turnId === turnId)
+}
