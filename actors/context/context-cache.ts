@@ -27,7 +27,7 @@ export interface ContextCacheOptions {
   readonly metrics: Metrics
   /** 200 messages and 256 KiB where absent. */
   readonly page?: PageLimits
-  /** Of text kept in this process; 32 MiB where absent. */
+  /** Of text kept in this process, half of it for paths and half for questions; 64 MiB where absent. */
   readonly keptBytes?: number
 }
 
@@ -46,7 +46,7 @@ export function storedContexts(store: Pick<ConversationStore, 'path'>): ContextS
   return { path: (conversationId, { userMessageId }) => readPath(store, conversationId, userMessageId, contextPage), committed: () => undefined }
 }
 
-const defaultKeptBytes = 32 * 1024 * 1024
+const defaultKeptBytes = 64 * 1024 * 1024
 /** What a message takes beside its text. */
 const messageOverheadBytes = 150
 /** Conversations rest for longer than this rarely, and are read from the store then. */
@@ -95,7 +95,8 @@ export class ContextCache implements ContextSource {
       const asked = turn === undefined ? null : this.#here(timeline, turn)
       if (turn === undefined || asked === null) continue
       const path = appendToPath(asked, { message_id: turn.replyMessageId, role: 'assistant', content: end.content }, this.#page)
-      this.#paths.delete(keyOf(timeline, turn.userMessageId))
+      // The longer one takes their place: a conversation takes its memory once.
+      for (const leaf of [turn.userMessageId, turn.parentId]) if (leaf !== null) this.#paths.delete(keyOf(timeline, leaf))
       this.#keep(timeline, path)
       this.#share(timeline, conversationId, path)
     }
