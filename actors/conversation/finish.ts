@@ -5,14 +5,14 @@ import type { ConversationEvent, Effect } from './events.ts'
 import { queuedEvent } from './accept.ts'
 import { exceedsReply } from './rules.ts'
 import type { ConversationState, EndAnswer, Ended, Step } from './state.ts'
-import { abortFirst, abortRun, answer, findTurn, head, replaceTurn, type Transition } from './transitions.ts'
+import { abortFirst, abortRun, answer, findTurn, head, isRunOf, replaceTurn, type Transition } from './transitions.ts'
 
 type Finish = Extract<ConversationEvent, { type: 'finish' }>
 
 export function finish(state: ConversationState, { key, now, request }: Finish): Transition {
   const turn = findTurn(state, request.turn_id)
   if (turn === undefined) return answer(state, key, { type: 'ask_store' })
-  if (turn.run !== request.run) return answer(state, key, { type: 'abort' })
+  if (!isRunOf(turn, request.bridge, request.run)) return answer(state, key, { type: 'abort' })
   if (request.offset > turn.text.length) return answer(state, key, { type: 'gap', have: turn.text.length })
   const tail = request.text.slice(turn.text.length - request.offset)
   // No bridge of ours says so, and nothing of it may be shown.

@@ -5,7 +5,7 @@ import type { Turn } from './turn.ts'
 import { isWellFormed } from '../../protocol/text.ts'
 import { exceedsReply } from './rules.ts'
 import { appendIds, dropIds } from './token-ids.ts'
-import { findTurn, replaceTurn, stay, type Transition } from './transitions.ts'
+import { findTurn, isRunOf, replaceTurn, stay, type Transition } from './transitions.ts'
 
 type Delta = Extract<ConversationEvent, { type: 'delta' }>
 type Attached = Extract<ConversationEvent, { type: 'attached' }>
@@ -13,7 +13,7 @@ type Released = Extract<ConversationEvent, { type: 'released' }>
 
 export function delta(state: ConversationState, event: Delta): Transition {
   const turn = findTurn(state, event.turnId)
-  if (turn === undefined || turn.run !== event.run) {
+  if (turn === undefined || !isRunOf(turn, event.bridge, event.run)) {
     return { state, effects: [{ type: 'abort', bridge: event.bridge, turnId: event.turnId, run: event.run }] }
   }
   // A new owner that attaches gets all of it by the answer to that.

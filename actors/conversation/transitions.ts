@@ -19,6 +19,11 @@ export function findTurn(state: ConversationState, turnId: string): Turn | undef
   return state.turns.find((turn) => turn.turnId === turnId)
 }
 
+/** Whether this bridge speaks of the turn's run, and not of another, nor for another bridge. */
+export function isRunOf(turn: Turn, bridge: string, run: number): boolean {
+  return turn.run === run && turn.bridge === bridge
+}
+
 export function replaceTurn(state: ConversationState, turnId: string, change: (turn: Turn) => Turn): ConversationState {
   return { ...state, turns: state.turns.map((turn) => (turn.turnId === turnId ? change(turn) : turn)) }
 }

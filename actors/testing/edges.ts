@@ -7,7 +7,7 @@ import type { Subprotocol } from '../../protocol/websocket/subprotocols.ts'
 import type { Channel } from '../../platform/bus/channel.ts'
 import { MemoryBus } from '../../platform/bus/memory/memory-bus.ts'
 import { systemClock } from '../../platform/clock.ts'
-import { createLogger } from '../../platform/logging/logger.ts'
+import { createLogger, type Logger } from '../../platform/logging/logger.ts'
 import type { ConversationStore } from '../../storage/conversation-store.ts'
 import { evenShards } from '../../storage/postgres/shard-map.ts'
 import { createPostgresStorage, type PostgresStorage } from '../../storage/postgres/storage.ts'
@@ -18,7 +18,11 @@ import type { ClientConnection } from '../conversation-service.ts'
 import { createConversationRuntime, type ConversationRuntime } from '../runtime/runtime.ts'
 import { ScriptedBridge } from './scripted-bridge.ts'
 
-const logger = createLogger({ level: 'silent', name: 'test' })
+const silent = createLogger({ level: 'silent', name: 'test' })
+
+/** A client of its own each time. */
+export type EdgeBus = Pick<MemoryBus, 'channel' | 'jobQueue' | 'deadLetters'>
+
 /** An edge process, as far as the actors are concerned. */
 export interface Edge {
   readonly runtime: ConversationRuntime
@@ -30,13 +34,14 @@ export interface Edge {
 
 export interface EdgeSettings {
   readonly turnDeadlineMs?: number
+  readonly logger?: Logger
   /** Puts something between the edge and its bus. */
   readonly adapt?: (channel: Channel) => Channel
   /** Where contexts come from; the store where absent. */
   readonly makeContexts?: (storage: PostgresStorage) => ContextSource
 }
 
-export async function startEdge(node: string, shards: readonly string[], bus: MemoryBus, { turnDeadlineMs = 60_000, adapt = (channel) => channel, makeContexts }: EdgeSettings = {}): Promise<Edge> {
+export async function startEdge(node: string, shards: readonly string[], bus: EdgeBus, { turnDeadlineMs = 60_000, logger = silent, adapt = (channel) => channel, makeContexts }: EdgeSettings = {}): Promise<Edge> {
   const storage = createPostgresStorage({ shards: evenShards(shards), node, bootId: randomUUID(), logger, clock: systemClock })
   await storage.migrate()
   await storage.start()
