@@ -6,29 +6,31 @@
 export type FrameVerdict = 'allowed' | 'refused' | 'abuse'
 
 const secondsHeld = 2
+/** What a frame costs: credit grows by the rate each millisecond, in whole numbers, so that who waits as told has enough. */
+const frameCost = 1000
 
 export class FrameRate {
   readonly #perSecond: number
-  #tokens: number
+  #credit: number
   #at: number
 
   /** `now` in monotonic milliseconds, as in `take`. */
   constructor(perSecond: number, now: number) {
     this.#perSecond = perSecond
-    this.#tokens = perSecond * secondsHeld
+    this.#credit = perSecond * secondsHeld * frameCost
     this.#at = now
   }
 
   take(now: number): FrameVerdict {
-    const most = this.#perSecond * secondsHeld
-    this.#tokens = Math.min(most, this.#tokens + ((now - this.#at) / 1000) * this.#perSecond) - 1
+    const most = this.#perSecond * secondsHeld * frameCost
+    this.#credit = Math.min(most, this.#credit + (now - this.#at) * this.#perSecond) - frameCost
     this.#at = now
-    if (this.#tokens >= 0) return 'allowed'
-    return this.#tokens < -most ? 'abuse' : 'refused'
+    if (this.#credit >= 0) return 'allowed'
+    return this.#credit < -most ? 'abuse' : 'refused'
   }
 
   /** How long until a frame is allowed again, in whole milliseconds. */
   get retryAfterMs(): number {
-    return Math.max(0, Math.ceil(((1 - this.#tokens) / this.#perSecond) * 1000))
+    return Math.max(0, Math.ceil((frameCost - this.#credit) / this.#perSecond))
   }
 }

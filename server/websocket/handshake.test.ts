@@ -71,7 +71,7 @@ t.test('whoever keeps to the rate is never refused, and whoever waits as told is
     for (let n = 0; n < burst; n++) if (rate.take(0) !== 'allowed') return false
     for (let n = 0; n < 1 + (extra % burst); n++) if (rate.take(0) !== 'refused') return false
     return rate.retryAfterMs > 0 && rate.take(rate.retryAfterMs) === 'allowed'
-  }))
+  }), { examples: [[180, 1924]] })
 })
 
 t.test('who sends on in spite of being refused is abusing the connection', async (t) => {
