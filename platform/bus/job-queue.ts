@@ -51,7 +51,7 @@ export interface JobQueueLimits {
   readonly deliveredCapacity: number
 }
 
-export const defaultJobQueueLimits: JobQueueLimits = { ackWaitMs: 6_000, laneCapacity: 100_000, deliveredCapacity: 20_000 }
+export const defaultJobQueueLimits: JobQueueLimits = { ackWaitMs: 4_000, laneCapacity: 100_000, deliveredCapacity: 20_000 }
 
 export interface JobQueue {
   /** Resolves once the job is stored. Rejects with BusError `disconnected`, `timeout`, `full` or `closed`. */
