@@ -15,6 +15,8 @@ export interface ProgramOptions {
   /** Added to PATH, HOME and the temporary folder; nothing else of this process's environment is passed on. */
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** Keeps standard input open, for programs that end with it. */
+  readonly holdsInput?: boolean
   readonly uid?: number
   readonly gid?: number
 }
@@ -91,9 +93,9 @@ interface SpawnedProgram {
   readonly failed: Promise<never>
 }
 
-function spawnProgram({ command, args = [], env, cwd, uid, gid }: ProgramOptions, onLine: (line: string) => void): SpawnedProgram {
+function spawnProgram({ command, args = [], env, cwd, holdsInput = false, uid, gid }: ProgramOptions, onLine: (line: string) => void): SpawnedProgram {
   const child = spawn(command, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [holdsInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     env: { ...inheritedEnvironment(), ...env },
     windowsHide: true,
     ...(cwd === undefined ? {} : { cwd }),
@@ -103,6 +105,7 @@ function spawnProgram({ command, args = [], env, cwd, uid, gid }: ProgramOptions
   guardProcess(child)
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
+    if (stream === null) continue
     createInterface({ input: stream }).on('line', (line) => {
       output = `${output}${line}\n`.slice(-maxOutput)
       onLine(line)

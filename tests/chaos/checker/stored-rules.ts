@@ -81,8 +81,9 @@ function checkOrder({ sent }: Evidence): Finding[] {
   const findings: Finding[] = []
   for (const [, mine] of groups(sent, ({ conversationId, device }) => `${conversationId} ${device}`)) {
     let newest = 0
-    for (const { kind, accepted, conversationId } of mine) {
-      if (accepted === null || kind === 'regenerate') continue
+    for (const { kind, accepted, conversationId, refusals } of mine) {
+      // What was refused at first is sent again later.
+      if (accepted === null || kind === 'regenerate' || refusals.length > 0) continue
       if (accepted.messageId <= newest) findings.push({ kind: 'reorder', what: `a later message got a lower id: ${accepted.messageId} after ${newest}`, conversationId, turnId: accepted.turnId, at: accepted.at })
       newest = Math.max(newest, accepted.messageId)
     }
