@@ -51,7 +51,6 @@ const mutations: readonly (readonly [string, FindingKind, RegExp, (evidence: Bro
   ['a reply hangs elsewhere', 'reorder', /hangs below another message/, (e) => void Object.assign(message(e, 11), { parentId: 15 })],
   ['a message hangs below nothing', 'loss', /hangs below 9/, (e) => void Object.assign(message(e, 12), { parentId: 9 })],
   ['a turn fails', 'error', /a turn failed: engine_unavailable/, (e) => void Object.assign(message(e, 16), { reason: 'failed', error: 'engine_unavailable' })],
-  ['a reply is begun anew', 'loss', /begun anew/, (e) => void Object.assign(turn(e, 0), { attempt: 2 })],
   // What was asked.
   ['a message is never accepted', 'error', /never accepted/, (e) => void Object.assign(sent(e, 0), { accepted: null })],
   ['a message is refused', 'error', /was refused: unavailable/, (e) => void sent(e, 0).refusals.push('unavailable')],
@@ -66,6 +65,7 @@ const mutations: readonly (readonly [string, FindingKind, RegExp, (evidence: Bro
   ['text comes twice', 'double', /wrong text .* repeat/, (e) => void Object.assign(change(e, 1), { text: change(e, 0).text.slice(change(e, 0).text.lastIndexOf(' ')) + change(e, 1).text })],
   ['text of another reply', 'reorder', /wrong text .* foreign/, (e) => void Object.assign(change(e, 0), { text: change(e, 2).text })],
   ['text of a turn that is not stored', 'reorder', /turn that is not stored/, (e) => void Object.assign(change(e, 0), { turnId: 'other' })],
+  ['a reply begins anew', 'loss', /began anew after \d+ units, in attempt 2/, (e) => void Object.assign(change(e, 1), { attempt: 2, from: 0 })],
   ['an attempt goes back', 'loss', /attempt 1 after 2/, (e) => void Object.assign(change(e, 0), { attempt: 2 })],
   ['less is shown than stored', 'loss', /units of a reply in the end/, (e) => void phone(e).changes.splice(1, 1)],
   ['an unfinished turn stays on the screen', 'loss', /shows a turn that never ended/, (e) => void phone(e).final.unfinished.push('turn-1')],
@@ -107,9 +107,8 @@ t.test('each fault is found, as what it is', async (t) => {
 
 t.test('a fault excuses what it may cause, while it lasts', async (t) => {
   const restarted = cleanEvidence()
-  Object.assign(turn(restarted, 0), { attempt: 2 })
-  for (const each of rows(restarted).messages) if (each.turnId === 'turn-1' && each.role === 'assistant') each.attempt = 2
-  const about = (evidence: Broken) => check(evidence).filter(({ what }) => what.includes('begun anew'))
+  Object.assign(change(restarted, 1), { attempt: 2, from: 0 })
+  const about = (evidence: Broken) => check(evidence).filter(({ what }) => what.includes('began anew'))
   t.equal(about(restarted).length, 1)
   const allowance = { restart: true, refusals: ['unavailable'], failures: [], overlap: true }
   restarted.faults.push({ fault: 'edge and bridge killed', from: 1_200, until: 1_300, allowance })

@@ -38,7 +38,9 @@ class LinkRules {
     const find = (kind: FindingKind, what: string, turnId: string | null): void => void this.findings.push({ kind, what: `${this.#device} was told ${what}`, conversationId: this.#conversationId, turnId, at })
     if ('ref' in message && message.ref !== undefined) {
       if (this.#answered.has(message.ref)) find('double', `the answer to one command twice: ${message.type}`, null)
-      this.#answered.add(message.ref)
+      // The SDK asks again under the same reference.
+      if (message.type === 'error' && message.retryable) this.#answered.delete(message.ref)
+      else this.#answered.add(message.ref)
     }
     switch (message.type) {
       case 'conversation.opened':

@@ -1,13 +1,14 @@
 /** Whether what clients were shown only grew, and is what is stored. */
 import { verifyTranscript } from '../../../load-tests/simulated-vllm/reply.ts'
-import type { Evidence, Finding, FindingKind, StoredConversation, Transcript } from './evidence.ts'
+import { excusesFor } from './allowances.ts'
+import type { Evidence, FaultWindow, Finding, FindingKind, StoredConversation, Transcript } from './evidence.ts'
 import { excerpt } from './stored-rules.ts'
 
-export function checkShown({ transcripts, stored }: Evidence): Finding[] {
+export function checkShown({ transcripts, stored, faults }: Evidence): Finding[] {
   const byId = new Map(stored.map((conversation) => [conversation.conversationId, conversation]))
   return transcripts.flatMap((transcript) => {
     const conversation = byId.get(transcript.conversationId)
-    return conversation === undefined ? [] : [...checkGrowth(transcript, conversation), ...checkFinal(transcript, conversation)]
+    return conversation === undefined ? [] : [...checkGrowth(transcript, conversation, faults), ...checkFinal(transcript, conversation)]
   })
 }
 
@@ -16,15 +17,21 @@ interface Shown {
   readonly text: string
 }
 
-function checkGrowth({ device, conversationId, changes }: Transcript, conversation: StoredConversation): Finding[] {
+function checkGrowth({ device, conversationId, changes }: Transcript, conversation: StoredConversation, faults: readonly FaultWindow[]): Finding[] {
   const findings: Finding[] = []
   const shown = new Map<string, Shown>()
+  const isRestartExcused = (turnId: string): boolean => {
+    const turn = conversation.turns.find((other) => other.turnId === turnId)
+    return turn !== undefined && excusesFor(faults, turn.acceptedAt, turn.endedAt ?? Number.POSITIVE_INFINITY).restart
+  }
   for (const { at, turnId, attempt, from, text } of changes) {
     const find = (kind: FindingKind, what: string): void => void findings.push({ kind, what: `${device} ${what}`, conversationId, turnId, at })
     const before = shown.get(turnId) ?? { attempt, text: '' }
     const kept = attempt === before.attempt ? before.text : ''
     if (attempt < before.attempt) find('loss', `was shown attempt ${attempt} after ${before.attempt}`)
     if (attempt === before.attempt && from < before.text.length) find('loss', `was shown text that was taken back at ${from}: ${excerpt(before.text, from)} became ${excerpt(text, 0)}`)
+    // An attempt of which nothing was shown may be given up for another, and nobody notices.
+    if (attempt > before.attempt && before.text !== '' && !isRestartExcused(turnId)) find('loss', `was shown a reply that began anew after ${before.text.length} units, in attempt ${attempt}`)
     if (from > kept.length) find('loss', `was shown text with a gap before ${from}`)
     const now = kept.slice(0, from) + text
     shown.set(turnId, { attempt, text: now })

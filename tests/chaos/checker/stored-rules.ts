@@ -36,8 +36,6 @@ function checkConversation({ conversationId, messages, turns }: StoredConversati
       const { failures } = excusesFor(evidence.faults, turn.acceptedAt, turn.endedAt)
       if (!failures.has(reply.error ?? '')) find('error', `a turn failed: ${reply.error ?? 'without an error'}`, turn)
     }
-    const { restart } = excusesFor(evidence.faults, turn.acceptedAt, turn.endedAt)
-    if (turn.attempt > 1 && !restart) find('loss', `a reply was begun anew: it ended in attempt ${turn.attempt}`, turn)
   }
   for (const { id, parentId } of messages) if (parentId !== null && (parentId >= id || !messages.some((other) => other.id === parentId))) find('loss', `message ${id} hangs below ${parentId}, which is not there or younger`)
   return findings

@@ -4,7 +4,7 @@ import { freePort } from '../../harness/ports.ts'
 import type { TestContext } from '../../harness/processes.ts'
 import { Member } from './member.ts'
 import type { Services } from './services.ts'
-import type { Role, System } from './system.ts'
+import { serverSettings, type Role, type System } from './system.ts'
 
 export interface OwnClusterOptions {
   readonly edges: number
@@ -20,9 +20,6 @@ const mains: Record<Role, string> = {
   edge: fileURLToPath(new URL('../../../server/main.js', import.meta.url)),
   bridge: fileURLToPath(new URL('../../../inference-bridge/main.js', import.meta.url)),
 }
-
-/** What the load needs of its servers. */
-export const serverSettings = { LOG_LEVEL: 'info', CHATTERBOT_SOCKETS_PER_ADDRESS: '10000', CHATTERBOT_FRAMES_PER_SECOND: '1000' }
 
 export async function startOwnCluster(t: TestContext, services: Services, options: OwnClusterOptions): Promise<System> {
   const port = await freePort()

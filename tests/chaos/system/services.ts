@@ -1,5 +1,8 @@
 /** NATS, Redis and two Postgres shards of the suite's own, each behind a proxy, and the simulated engine as a process. */
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { FaultProxy } from '../proxy/fault-proxy.ts'
+import { temporaryFolder } from '../../harness/guard.ts'
 import { freePort } from '../../harness/ports.ts'
 import { startNatsServer, type NatsServer } from '../../harness/nats-server.ts'
 import { startPostgres, type PostgresServer } from '../../harness/postgres.ts'
@@ -22,9 +25,16 @@ export interface Services {
   readonly engineUrl: string
 }
 
+/** Of JetStream: room for all the jobs there ever are, and soon filled by something else. */
+const jetStreamBytes = 32_000_000
+
 export async function startServices(t: TestContext): Promise<Services> {
   const monitorPort = await freePort()
-  const [nats, redis, postgres, engine] = await Promise.all([startNatsServer(t, ['-js', '-m', String(monitorPort)]), startRedisServer(t), startPostgres(t), EngineProcess.start(t)])
+  const folder = temporaryFolder('chaos')
+  t.teardown(() => folder.remove())
+  const natsConfig = path.join(folder.path, 'nats.conf')
+  writeFileSync(natsConfig, `jetstream { max_file_store: ${jetStreamBytes}, max_memory_store: ${jetStreamBytes} }\nhttp: "127.0.0.1:${monitorPort}"\n`)
+  const [nats, redis, postgres, engine] = await Promise.all([startNatsServer(t, ['-c', natsConfig]), startRedisServer(t), startPostgres(t), EngineProcess.start(t)])
   const databases = [await postgres.createDatabase('shard_0'), await postgres.createDatabase('shard_1')]
   const behindProxy = async (port: number): Promise<FaultProxy> => {
     const proxy = await FaultProxy.start(() => port)
