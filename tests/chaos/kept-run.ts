@@ -1,5 +1,5 @@
 /** The logs and transcripts of a run, kept for whoever looks into its findings. */
-import { appendFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import type { EpisodeResult } from './episode.ts'
@@ -23,5 +23,10 @@ export class KeptRun {
     mkdirSync(folder, { recursive: true })
     writeFileSync(path.join(folder, 'findings.txt'), `${findings.map(describe).join('\n')}\n`)
     writeFileSync(path.join(folder, 'evidence.json'), JSON.stringify({ findings, evidence }))
+  }
+
+  /** Of a run that found nothing. */
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true })
   }
 }

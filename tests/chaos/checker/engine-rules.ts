@@ -8,6 +8,8 @@ import { groups } from './stored-rules.ts'
 
 /** An engine notices that a request was given up a moment after its client does. */
 const graceMs = 500
+/** Of a branch: as long as it fits into the engine's window for certain. Of a longer one, the oldest exchanges are left out. */
+const fittingBytes = 40_000
 
 export function checkEngine(evidence: Evidence): Finding[] {
   const shownAt = firstShown(evidence)
@@ -73,6 +75,7 @@ function checkOverlaps(asked: readonly EngineRequest[], evidence: Evidence, find
 
 /** The prompt holds the conversation up to its question: nothing left out, nothing of another branch. */
 function checkContext(conversation: StoredConversation, question: StoredMessage, asked: readonly EngineRequest[], { systemPrompt }: Evidence, find: Find): void {
+  if (conversation.messages.reduce((bytes, { content }) => bytes + Buffer.byteLength(content), 0) > fittingBytes) return
   const expected = promptHashOf(conversation, question, systemPrompt)
   for (const request of asked) if (request.promptHash !== expected) find('reorder', 'the engine was given another conversation than the stored one', request)
 }

@@ -9,7 +9,7 @@ import type { EngineRequest } from '../checker/evidence.ts'
 const program = fileURLToPath(new URL('../../../load-tests/simulated-vllm/main.js', import.meta.url))
 
 /** A reply of 60 tokens takes a second, long enough for a fault to fall into it. */
-const settings = { 'tokens-per-second': '60', 'first-token-ms': '30', 'max-model-len': '8192', 'keep-alive-ms': '1000' }
+const settings = { 'tokens-per-second': '60', 'first-token-ms': '30', 'max-model-len': '65000', 'keep-alive-ms': '1000' }
 
 interface Log {
   readonly requests: readonly EngineRequest[]
