@@ -1,7 +1,6 @@
 /** Keeps what one client is told and shows, for the checker. */
 import { WebSocket } from 'undici'
-import type { WebSocketConstructor, WebSocketLike } from '../../../client/client.ts'
-import type { Conversation, ConversationState } from '../../../client/client.ts'
+import type { Conversation, ConversationState, WebSocketConstructor } from '../../../client/client.ts'
 import { decodeServerMessage } from '../../../protocol/websocket/client-codec.ts'
 import type { Subprotocol } from '../../../protocol/websocket/subprotocols.ts'
 import type { Frame, TextChange } from '../checker/evidence.ts'
@@ -32,7 +31,7 @@ export class Recorder {
                 listener.call(this, event)
               }
       }
-    } as unknown as new (url: string, protocols: string[]) => WebSocketLike
+    }
   }
 
   /** Keeps each change of the replies that are shown. */
