@@ -17,10 +17,8 @@ import { LogFile } from './processes/log-file.ts'
 import type { ProgramOptions } from './processes/child.ts'
 import { SupervisedProcess } from './processes/supervised-process.ts'
 import type { ClusterEvent, ClusterReport, Role } from './report.ts'
-import { natsService } from './services/nats.ts'
-import { postgresService } from './services/postgres.ts'
-import { redisService } from './services/redis.ts'
-import { foundService, type ServiceProgram } from './services/service-program.ts'
+import { chooseServices } from './services/choose-services.ts'
+import type { ServiceProgram } from './services/service-program.ts'
 import { Watchdog } from './watchdog/watchdog.ts'
 
 export interface ClusterOptions {
@@ -82,12 +80,7 @@ export class Cluster implements Service {
     if (fault !== null) throw fault
     this.#port = port === 0 ? await this.#freePort() : port
 
-    const freePort = this.#freePort
-    this.#services = await Promise.all([
-      config.NATS_URL.length > 0 ? foundService('nats', config.NATS_URL.join(',')) : natsService(dataFolder, await freePort(), environment),
-      config.REDIS_URL === null ? redisService(await freePort(), environment) : foundService('redis', config.REDIS_URL),
-      config.DATABASE_URL.length > 0 ? foundService('postgres', config.DATABASE_URL.join(',')) : postgresService(dataFolder, await freePort(), edges, environment),
-    ])
+    this.#services = await chooseServices({ config, environment, dataFolder, edges, freePort: this.#freePort })
     const engine = await this.#chooseEngine()
     await this.#startAll([...this.#services.flatMap((service) => this.#serviceMember(service)), ...(engine.own === null ? [] : [this.#engineMember(engine.own)])])
 

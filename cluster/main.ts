@@ -96,7 +96,8 @@ function refuseWhatDoesNotWork(config: Config): void {
 /** In the words of the program that failed. */
 function asStartupFault({ message, exit, lines }: DidNotStart, dataFolder: string): StartupFault {
   const exitCode = exit.code === exitCodes.config ? exitCodes.config : exitCodes.unavailable
-  return new StartupFault(`${message}:\n\n${lastWords(lines, 12).join('\n')}`, `Mend that; all that was said is in ${path.join(dataFolder, 'logs')}`, { exitCode })
+  const [reason, hint = 'Mend that.'] = lastWords(lines, 12).join('\n').split('What to do: ')
+  return new StartupFault(`${message}:\n\n${reason?.trimEnd()}`, `${hint.trimEnd()} All that was said is in ${path.join(dataFolder, 'logs')}`, { exitCode })
 }
 
 /** An engine may come later; until then messages wait. */

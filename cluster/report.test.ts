@@ -51,6 +51,7 @@ t.test('people are told where to chat, how to kill what, and what became of it',
 
 t.test("a program's last words are those to people, or else its log", (t) => {
   t.strictSame(lastWords(['{"a":1}', '', 'No port.', 'What to do: choose one'], 12), ['No port.', 'What to do: choose one'])
+  t.strictSame(lastWords(['{"a":1}', '{"ready":false,"code":"model_damaged","message":"It is damaged."}'], 12), ['It is damaged.'])
   t.strictSame(lastWords(['{"a":1}', '{"b":2}', '{"c":3}'], 2), ['{"b":2}', '{"c":3}'])
   t.end()
 })

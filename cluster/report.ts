@@ -68,8 +68,14 @@ export function wordsReporter(write: (text: string) => void, { host, restartAfte
 
 /** Of a program: its words to people, where it has any, rather than its log. */
 export function lastWords(lines: readonly string[], most: number): string[] {
-  const words = lines.filter((line) => line.trim() !== '' && !line.startsWith('{'))
+  const words = lines.flatMap(wordsOf)
   return (words.length > 0 ? words : lines).slice(-most)
+}
+
+/** A refusal in JSON is meant for people too. */
+function wordsOf(line: string): string[] {
+  if (!line.startsWith('{')) return line.trim() === '' ? [] : [line]
+  return line.startsWith('{"ready":false') ? [(JSON.parse(line) as { message: string }).message] : []
 }
 
 function table(rows: readonly (readonly string[])[]): string {
