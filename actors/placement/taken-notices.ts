@@ -4,6 +4,11 @@ import { busVersion, takenSubject } from '../../protocol/bus/subjects.ts'
 import { BusError, type Channel, type ChannelMessage, type Subscription } from '../../platform/bus/channel.ts'
 import type { Refusals } from '../../platform/bus/refusals.ts'
 
+/** Notices that wait for the bus, at most: an edge of which none is kept looks by itself before long. */
+const mostWaiting = 10_000
+/** Of one message. */
+const mostNamed = 1_000
+
 export interface TakenNoticesOptions {
   readonly channel: Channel
   readonly node: string
@@ -15,25 +20,49 @@ export interface TakenNoticesOptions {
 export class TakenNotices {
   readonly #options: TakenNoticesOptions
   #subscription: Subscription | null = null
+  #unwatch: () => void = () => undefined
+  /** Conversation and the node it was taken from. */
+  #waiting = new Map<number, string>()
 
   constructor(options: TakenNoticesOptions) {
     this.#options = options
   }
 
   start(): void {
+    if (this.#subscription !== null) return
     const { channel, node } = this.#options
-    this.#subscription ??= channel.subscribe(takenSubject(node), (message) => this.#receive(message))
+    this.#subscription = channel.subscribe(takenSubject(node), (message) => this.#receive(message))
+    this.#unwatch = channel.onStatus((status) => {
+      if (status === 'connected') this.#sendWaiting()
+    })
   }
 
   stop(): void {
+    this.#unwatch()
     this.#subscription?.unsubscribe()
     this.#subscription = null
   }
 
-  /** Lost where the bus is away: then that edge looks by itself when it comes back. */
+  /** At the return of the bus, where it is away: that edge may have it before, and nothing else tells it. */
   tell(node: string, conversationId: number): void {
+    if (this.#options.channel.status === 'connected') return this.#send(node, [conversationId])
+    if (this.#waiting.size < mostWaiting) this.#waiting.set(conversationId, node)
+  }
+
+  #sendWaiting(): void {
+    const byNode = new Map<string, number[]>()
+    for (const [conversationId, node] of this.#waiting) {
+      const ids = byNode.get(node) ?? []
+      ids.push(conversationId)
+      byNode.set(node, ids)
+    }
+    this.#waiting.clear()
+    for (const [node, ids] of byNode) for (let from = 0; from < ids.length; from += mostNamed) this.#send(node, ids.slice(from, from + mostNamed))
+  }
+
+  #send(node: string, conversationIds: number[]): void {
     try {
-      this.#options.channel.publish(takenSubject(node), encodeBus({ v: busVersion, conversation_ids: [conversationId] }))
+      this.#options.channel.publish(takenSubject(node), encodeBus({ v: busVersion, conversation_ids: conversationIds }))
     } catch (error) {
       if (!(error instanceof BusError)) throw error
     }

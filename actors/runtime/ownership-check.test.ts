@@ -89,6 +89,19 @@ t.test('what others own by then is dropped, also where Postgres answers at the s
   t.same(world.actors.map(({ isDropped }) => isDropped), [false, true])
 })
 
+t.test('every 10 s it is asked in any case: who took a conversation may have no bus to say so', async (t) => {
+  const { world } = newCheck(t)
+  world.owned.delete(1)
+  for (let seconds = 0; seconds < 9; seconds += 3) {
+    world.now += 3_000
+    await new Promise((resolve) => setTimeout(resolve, 550))
+  }
+  t.equal(world.asked, 0)
+  world.now += 1_000
+  await until(() => world.asked === 1)
+  await until(() => world.actors[0]?.isDropped === true)
+})
+
 t.test('a process whose sign of life could not be renewed asks once it can again, and before it lets anybody open what it has', async (t) => {
   const { world, check } = newCheck(t)
   const [first, second] = world.actors as [ConversationActor, ConversationActor]

@@ -1,7 +1,9 @@
 /**
  * Asks the store whether this process still owns its conversations, whenever it may have been taken for dead: after it
  * stood still for longer than its sign of life is good for, when it could not renew that and can again, when the bus comes
- * back, and every 5 s while the bus is away. The fence keeps a stale owner from writing; this keeps it from showing.
+ * back, and every 5 s while the bus is away. And every 10 s in any case: who takes a conversation by force may have no bus
+ * to say so. The fence keeps a stale owner from writing; this keeps it from showing, and its clients from waiting for what
+ * does not come.
  */
 import { ChatError } from '../../protocol/errors.ts'
 import type { Channel } from '../../platform/bus/channel.ts'
@@ -13,6 +15,7 @@ const tickMs = 500
 /** Less than the 5 s after which a silent node counts as dead. */
 const longestGapMs = 4_000
 const whileBusIsAwayMs = 5_000
+const inAnyCaseMs = 10_000
 const retryMs = 1_000
 
 export interface OwnershipCheckOptions {
@@ -44,7 +47,7 @@ export class OwnershipCheck {
   start(): void {
     if (this.#timer !== null) return
     const { channel, monotonic } = this.#options
-    this.#tickedAt = monotonic()
+    this.#tickedAt = this.#checkedAt = monotonic()
     this.#timer = setInterval(() => this.#tick(), tickMs)
     this.#unsubscribe = channel.onStatus((status) => {
       if (status === 'connected') void this.check()
@@ -69,9 +72,12 @@ export class OwnershipCheck {
 
   /** Drops the actors whose conversations others own. Concurrent callers share one look. False where it could not be told. */
   check(): Promise<boolean> {
-    this.#checking ??= this.#check([...this.#options.actors()]).finally(() => {
-      this.#checking = null
-    })
+    if (this.#checking === null) {
+      this.#checkedAt = this.#options.monotonic()
+      this.#checking = this.#check([...this.#options.actors()]).finally(() => {
+        this.#checking = null
+      })
+    }
     return this.#checking
   }
 
@@ -94,8 +100,8 @@ export class OwnershipCheck {
     this.#tickedAt = now
     const hadLapsed = this.#hasLapsed
     this.#hasLapsed = lapsed()
-    const busAway = channel.status === 'disconnected' && now - this.#checkedAt >= whileBusIsAwayMs
-    if (busAway || (hadLapsed && !this.#hasLapsed)) void this.check()
+    const isDue = now - this.#checkedAt >= (channel.status === 'disconnected' ? whileBusIsAwayMs : inAnyCaseMs)
+    if (isDue || (hadLapsed && !this.#hasLapsed)) void this.check()
   }
 
   #recover(): void {
@@ -115,8 +121,7 @@ export class OwnershipCheck {
   }
 
   async #check(asked: readonly ConversationActor[]): Promise<boolean> {
-    const { store, logger, monotonic } = this.#options
-    this.#checkedAt = monotonic()
+    const { store, logger } = this.#options
     if (asked.length === 0) return true
     const tokens = new Map(asked.map((actor) => [actor.conversationId, actor.token]))
     try {

@@ -101,10 +101,10 @@ class Direction {
   readonly #to: Socket
   readonly #kind: 'asks' | 'answers'
   readonly #swallowed: () => void
-  readonly #timers = new Set<NodeJS.Timeout>()
+  /** What was held back, in order: nothing may overtake it. */
+  readonly #late: { readonly dueAt: number; readonly act: () => void }[] = []
+  #timer: NodeJS.Timeout | undefined
   #mode: ProxyMode = { type: 'pass' }
-  /** When the newest bytes that were held back are due: none may overtake them. */
-  #dueAt = 0
 
   constructor(from: Socket, to: Socket, kind: 'asks' | 'answers', swallowed: () => void) {
     this.#from = from
@@ -122,7 +122,8 @@ class Direction {
   }
 
   stop(): void {
-    for (const timer of this.#timers) clearTimeout(timer)
+    clearTimeout(this.#timer)
+    this.#late.length = 0
   }
 
   get #isHeld(): boolean {
@@ -142,14 +143,19 @@ class Direction {
   }
 
   #later(act: () => void): void {
-    const now = performance.now()
-    const dueAt = Math.max(this.#dueAt, now + (this.#mode.type === 'pass' ? (this.#mode.delayMs ?? 0) : 0))
-    if (dueAt <= now) return act()
-    this.#dueAt = dueAt
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer)
-      act()
-    }, dueAt - now)
-    this.#timers.add(timer)
+    const delayMs = this.#mode.type === 'pass' ? (this.#mode.delayMs ?? 0) : 0
+    if (delayMs === 0 && this.#late.length === 0) return act()
+    this.#late.push({ dueAt: performance.now() + delayMs, act })
+    if (this.#late.length === 1) this.#wait()
+  }
+
+  #wait(): void {
+    const [next] = this.#late
+    if (next === undefined) return
+    this.#timer = setTimeout(() => {
+      this.#late.shift()
+      next.act()
+      this.#wait()
+    }, Math.max(0, next.dueAt - performance.now()))
   }
 }
