@@ -18,9 +18,8 @@ t.test('under every fault, nothing that was accepted or shown is lost, doubled o
   const kept = new KeptRun(seed)
   const said: string[] = []
   const episodes = [processFaults, [...serviceFaults, ...queueFaults], [...engineFaults, ...clientFaults]]
-  await runFaults({ seed, conversations: 8, nextFaults: () => episodes.shift() ?? null, untilForgotten: false, say: (text) => said.push(text) }, report, kept)
+  await runFaults({ seed, conversations: 8, nextFaults: () => episodes.shift() ?? null, say: (text) => said.push(text) }, report, kept)
   t.comment(report.table())
   t.equal(report.findings, 0, `seed ${seed}`, { said, folder: kept.folder })
-  t.same(said.filter((text) => text.includes('NOT recovered')), [], 'everybody got replies again after each fault')
   if (report.findings === 0) kept.remove()
 })

@@ -48,6 +48,7 @@ export async function runEpisode({ system, services, rest, random, faults, conve
   const engineBefore = (await services.engine.requests()).length
   const load = await Load.connect({ conversations, port: () => system.port, name, random: random.fork() })
   const windows: FaultWindow[] = []
+  const stuck: Finding[] = []
   try {
     load.start()
     for (const fault of faults) {
@@ -57,6 +58,7 @@ export async function runEpisode({ system, services, rest, random, faults, conve
       await fault.inflict({ system, services, load, random: random.fork() })
       const recovered = await load.progresses(1, recoveryMs)
       windows.push({ fault: fault.name, from, until: Date.now(), allowance: fault.allowance })
+      if (!recovered) stuck.push({ kind: 'error', what: `not everybody got a reply within ${recoveryMs / 1000} s after the end of ${fault.name}`, conversationId: null, turnId: null, at: Date.now() })
       onProgress(`${fault.name}: ${recovered ? 'recovered' : 'NOT recovered'} after ${Date.now() - from} ms`)
     }
     await load.stop()
@@ -66,7 +68,7 @@ export async function runEpisode({ system, services, rest, random, faults, conve
     const leftovers = await rest.leftovers(untilForgotten ? forgottenMs : restMs, { actors: untilForgotten })
     const evidence: Evidence = { transcripts, sent: load.sent, stored, engine: (await services.engine.requests()).slice(engineBefore), faults: windows, systemPrompt: null, leftovers }
     const inflicted = windows.map((window) => ({ fault: window.fault, window, pauses: longestPauses(evidence, window.from, window.until) }))
-    return { evidence, findings: check(evidence), inflicted }
+    return { evidence, findings: [...stuck, ...check(evidence)], inflicted }
   } finally {
     await load.close()
   }

@@ -1,7 +1,7 @@
 /** `npm run chaos`: see arguments.ts. Ends with code 1 where anything was found. */
 import { readArguments, usage, type Arguments } from './arguments.ts'
 import { allFaults } from './faults/all.ts'
-import type { Fault } from './faults/fault.ts'
+import { together, type Fault } from './faults/fault.ts'
 import { KeptRun } from './kept-run.ts'
 import type { Random } from './random.ts'
 import { Report } from './report.ts'
@@ -33,7 +33,7 @@ async function run({ seed, durationMs, faults: wanted, conversations }: Argument
   for (const [name, role] of Object.entries(pointFaults)) {
     if (chosen(name)) missed.push(...(await runPoints(role, { seed, conversations, say }, report, kept)))
   }
-  if (faults.length > 0) await runFaults({ seed, conversations, nextFaults: oneByOne(faults, until), untilForgotten: false, say }, report, kept)
+  if (faults.length > 0) await runFaults({ seed, conversations, nextFaults: round(faults, until), waitsForMemory: true, say }, report, kept)
 
   process.stdout.write(`\n${report.table()}\n`)
   if (missed.length > 0) process.stdout.write(`Points that were not reached: ${missed.join(', ')}\n`)
@@ -42,14 +42,17 @@ async function run({ seed, durationMs, faults: wanted, conversations }: Argument
   process.exitCode = 1
 }
 
-/** Every fault once, in an order that is drawn, and again until the time is up: at least one. */
-function oneByOne(faults: readonly Fault[], until: number): (random: Random) => readonly Fault[] | null {
+/** Every fault once, in an order that is drawn; then in pairs, at the same time; and again until the time is up. */
+function round(faults: readonly Fault[], until: number): (random: Random) => readonly Fault[] | null {
   let waiting: Fault[] = []
-  let isFirst = true
+  let rounds = 0
   return (random) => {
-    if (!isFirst && Date.now() >= until) return null
-    isFirst = false
-    if (waiting.length === 0) waiting = random.shuffled(faults)
+    if (rounds > 0 && Date.now() >= until) return null
+    if (waiting.length === 0) {
+      const shuffled = random.shuffled(faults)
+      rounds += 1
+      waiting = rounds % 2 === 1 || faults.length === 1 ? shuffled : shuffled.flatMap((fault, at) => (at % 2 === 1 ? [together(shuffled[at - 1] as Fault, fault)] : []))
+    }
     return waiting.splice(0, 1)
   }
 }

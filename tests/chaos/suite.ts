@@ -16,12 +16,13 @@ export interface SuiteOptions {
   readonly conversations: number
   /** Episodes, each with these faults one after the other: more are asked for until there is none. */
   readonly nextFaults: (random: Random) => readonly Fault[] | null
-  readonly untilForgotten: boolean
+  /** Lastly waits, without a fault, for conversations to leave memory: a minute and a half. */
+  readonly waitsForMemory?: boolean
   readonly say: (text: string) => void
 }
 
 /** Against `npm run cluster`, two edges and two bridges. */
-export async function runFaults({ seed, conversations, nextFaults, untilForgotten, say }: SuiteOptions, report: Report, kept: KeptRun): Promise<void> {
+export async function runFaults({ seed, conversations, nextFaults, waitsForMemory = false, say }: SuiteOptions, report: Report, kept: KeptRun): Promise<void> {
   const cleanup = new Cleanup()
   try {
     const services = await startServices(cleanup)
@@ -31,9 +32,10 @@ export async function runFaults({ seed, conversations, nextFaults, untilForgotte
     const random = new Random(seed)
     for (let episode = 1; ; episode++) {
       const faults = nextFaults(random)
+      if (faults === null && !waitsForMemory) return
+      const name = `${episode}-${(faults ?? []).map((fault) => fault.name).join('+').slice(0, 60)}`
+      await judged({ system, services, rest, faults: faults ?? [], conversations, untilForgotten: faults === null, random: random.fork(), name: `chaos-${seed}-${episode}`, onProgress: say }, name, report, kept, say)
       if (faults === null) return
-      const name = `${episode}-${faults.map((fault) => fault.name).join('+').slice(0, 60)}`
-      await judged({ system, services, rest, faults, conversations, untilForgotten, random: random.fork(), name: `chaos-${seed}-${episode}`, onProgress: say }, name, report, kept, say)
     }
   } finally {
     await cleanup.run()

@@ -45,6 +45,7 @@ const mutations: readonly (readonly [string, FindingKind, RegExp, (evidence: Bro
   ['a turn has two replies', 'double', /2 replies are stored for one turn/, (e) => void rows(e).messages.push({ ...message(e, 11), id: 99 })],
   ['a turn comes from nowhere', 'reorder', /nobody asked for/, (e) => void Object.assign(turn(e, 0), { clientMessageId: 'who' })],
   ['a reply ends early as if complete', 'loss', /too_short/, (e) => void Object.assign(message(e, 11), { content: message(e, 11).content.slice(0, -4) })],
+  ['a reply ends before its tokens are spent', 'loss', /\(length\) is wrong .* too_short/, (e) => void (Object.assign(message(e, 11), { reason: 'length' }) && Object.assign(sent(e, 0), { params: { max_tokens: 13 } }))],
   ['a reply has a gap', 'loss', /wrong at \d+: gap/, (e) => void Object.assign(message(e, 16), { content: message(e, 16).content.replace(/ [a-z]7/, '') })],
   ['a reply says a word twice', 'double', /wrong at \d+: repeat/, (e) => void Object.assign(message(e, 16), { content: message(e, 16).content.replace(/( [a-z]7)/, '$1$1') })],
   ['a reply answers another message', 'reorder', /wrong at 0: foreign/, (e) => void Object.assign(message(e, 11), { content: message(e, 16).content })],

@@ -50,6 +50,7 @@ export interface Sent {
   readonly kind: 'send' | 'edit' | 'regenerate'
   /** The message to answer: for regenerate, that of the turn before. */
   readonly text: string
+  readonly params: { readonly temperature?: number; readonly max_tokens?: number }
   readonly at: number
   /** Null where it was never accepted. */
   readonly accepted: Acceptance | null

@@ -31,7 +31,8 @@ function checkConversation({ conversationId, messages, turns }: StoredConversati
     if (reply === undefined || question === undefined) continue
     if (reply.parentId !== question.id || reply.turnId !== turn.turnId) find('reorder', 'a reply hangs below another message than its own', turn)
     if (reply.id <= question.id) find('reorder', `a reply has a lower id than its message: ${reply.id}, ${question.id}`, turn)
-    for (const fault of replyFaults(question.content, reply)) find(fault.kind, fault.what, turn)
+    const allowed = evidence.sent.find(({ clientMessageId }) => clientMessageId === turn.clientMessageId)?.params.max_tokens
+    for (const fault of replyFaults(question.content, reply, allowed)) find(fault.kind, fault.what, turn)
     if (reply.reason === 'failed') {
       const { failures } = excusesFor(evidence.faults, turn.acceptedAt, turn.endedAt)
       if (!failures.has(reply.error ?? '')) find('error', `a turn failed: ${reply.error ?? 'without an error'}`, turn)
@@ -41,9 +42,10 @@ function checkConversation({ conversationId, messages, turns }: StoredConversati
   return findings
 }
 
-function replyFaults(question: string, reply: StoredMessage): { kind: FindingKind; what: string }[] {
-  const { tokens } = readDirectives(question)
-  const verdict = verifyTranscript(reply.content, question, reply.reason === 'stop' && tokens !== undefined ? { tokens } : {})
+function replyFaults(question: string, reply: StoredMessage, allowed: number | undefined): { kind: FindingKind; what: string }[] {
+  const { tokens: whole } = readDirectives(question)
+  const tokens = reply.reason === 'stop' ? whole : reply.reason === 'length' ? allowed : undefined
+  const verdict = verifyTranscript(reply.content, question, tokens === undefined ? {} : { tokens })
   if (verdict.ok) return []
   const kind = { gap: 'loss', too_short: 'loss', truncated: 'loss', repeat: 'double', too_long: 'double', foreign: 'reorder', garbled: 'reorder' } as const
   return [{ kind: kind[verdict.problem], what: `a stored reply (${reply.reason}) is wrong at ${verdict.offset}: ${verdict.problem}, ${excerpt(reply.content, verdict.offset)}` }]

@@ -24,3 +24,16 @@ export function troubleFor({ random }: FaultContext, low: number, high: number):
   const ms = random.between(low, high)
   return new Promise((resolve) => setTimeout(resolve, ms))
 }
+
+/** Both at once. Between them they may reach everybody who knows a reply's text. */
+export function together(one: Fault, other: Fault): Fault {
+  const all = [one.allowance, other.allowance]
+  return {
+    name: `${one.name} + ${other.name}`,
+    allowance: { restart: true, overlap: true, refusals: all.flatMap(({ refusals = [] }) => refusals), failures: all.flatMap(({ failures = [] }) => failures) },
+    inflict: async (context) => {
+      const forked = { ...context, random: context.random.fork() }
+      await Promise.all([one.inflict(context), other.inflict(forked)])
+    },
+  }
+}

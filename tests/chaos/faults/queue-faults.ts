@@ -1,5 +1,6 @@
 /** JetStream without room for more. */
-import { jetstream, jetstreamManager, JetStreamApiError, StorageType } from '@nats-io/jetstream'
+import { setTimeout as delay } from 'node:timers/promises'
+import { jetstream, jetstreamManager, StorageType } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
 import { troubleFor, type Fault } from './fault.ts'
 
@@ -11,16 +12,14 @@ export const queueFaults: readonly Fault[] = [
     name: 'jetstream-full',
     allowance: {},
     inflict: async (context) => {
-      const connection = await connect({ servers: context.services.nats.url })
+      // Another fault may hit the server meanwhile.
+      const connection = await connect({ servers: context.services.nats.url, waitOnFirstConnect: true, maxReconnectAttempts: -1, reconnectTimeWait: 200 })
       try {
-        const manager = await jetstreamManager(connection)
-        await manager.streams.add({ name: filler, subjects: [filler], storage: StorageType.File })
-        try {
-          await fill(() => jetstream(connection).publish(filler, megabyte))
-          await troubleFor(context, 2_000, 4_000)
-        } finally {
-          await manager.streams.delete(filler)
-        }
+        const manager = await jetstreamManager(connection, { checkAPI: false })
+        await again(() => manager.streams.add({ name: filler, subjects: [filler], storage: StorageType.File }))
+        await fill(() => jetstream(connection).publish(filler, megabyte))
+        await troubleFor(context, 2_000, 4_000)
+        await again(() => manager.streams.delete(filler))
       } finally {
         await connection.close()
       }
@@ -28,14 +27,24 @@ export const queueFaults: readonly Fault[] = [
   },
 ]
 
+/** Until it is done, for as long as any server is away. */
+async function again(act: () => Promise<unknown>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await act()
+      return
+    } catch (error) {
+      if (tries === 30) throw error
+      await delay(500)
+    }
+  }
+}
+
 /** Until nothing more is taken, whatever its size. */
 async function fill(publish: () => Promise<unknown>): Promise<void> {
-  for (;;) {
-    try {
-      await publish()
-    } catch (error) {
-      if (error instanceof JetStreamApiError) return
-      throw error
-    }
+  try {
+    for (;;) await publish()
+  } catch {
+    // It is full, or another fault has got in the way.
   }
 }

@@ -102,7 +102,7 @@ export class Talker {
     const sent = talker.#sent.findLast(({ kind, accepted }) => kind === 'send' && accepted !== null)
     if (sent === undefined) return Talker.ask(talker)
     const device = talker.#anyDevice()
-    const turn = device.conversation.send(sent.text, { clientMessageId: sent.clientMessageId })
+    const turn = device.conversation.send(sent.text, { clientMessageId: sent.clientMessageId, params: sent.params })
     const refusals: string[] = []
     const answer = await talker.#acceptance(device.conversation, turn, refusals)
     if (answer !== null) sent.repeats.push(answer.acceptance)
@@ -133,16 +133,18 @@ export class Talker {
     return `${this.#name} says ${this.#count} [[tokens=${tokens}]]${this.#random.chance(0.3) ? ' [[multibyte]]' : ''}`
   }
 
+  /** Some at temperature 0, whose second replies come from the cache; some with less to say than there is. */
   #say(device: Device): Promise<SentTurn | null> {
     const text = this.#text()
-    return this.#begin(device, 'send', text, (conversation) => conversation.send(text))
+    const params = { ...(this.#random.chance(0.2) ? { temperature: 0 } : {}), ...(this.#random.chance(0.1) ? { max_tokens: 5 + this.#random.below(20) } : {}) }
+    return this.#begin(device, 'send', text, (conversation) => conversation.send(text, { params }), params)
   }
 
   /** Null where it is not accepted in time. */
-  async #begin(device: Device, kind: Sent['kind'], text: string, begin: (conversation: Conversation) => SentTurn): Promise<SentTurn | null> {
+  async #begin(device: Device, kind: Sent['kind'], text: string, begin: (conversation: Conversation) => SentTurn, params: Sent['params'] = {}): Promise<SentTurn | null> {
     const { conversation } = device
     const turn = begin(conversation)
-    const sent: MutableSent = { clientMessageId: turn.clientMessageId, conversationId: conversation.id, device: device.name, kind, text, at: Date.now(), accepted: null, refusals: [], repeats: [] }
+    const sent: MutableSent = { clientMessageId: turn.clientMessageId, conversationId: conversation.id, device: device.name, kind, text, params, at: Date.now(), accepted: null, refusals: [], repeats: [] }
     this.#sent.push(sent)
     const answer = await this.#acceptance(conversation, turn, sent.refusals)
     if (answer === null) return null

@@ -63,10 +63,14 @@ export class EngineProcess {
     this.#process?.signal(signal)
   }
 
-  async setFaults(faults: readonly Fault[]): Promise<void> {
-    const { statusCode, body } = await request(`${this.url}/simulator/faults`, { method: 'POST', body: JSON.stringify({ faults }) })
-    const answer = await body.text()
-    if (statusCode !== 200) throw new Error(`the engine refuses the faults: ${answer}`)
+  /** Does nothing to an engine that is dead. */
+  setFaults(faults: readonly Fault[]): Promise<void> {
+    return this.#serially(async () => {
+      if (this.#process === undefined) return
+      const { statusCode, body } = await request(`${this.url}/simulator/faults`, { method: 'POST', body: JSON.stringify({ faults }) })
+      const answer = await body.text()
+      if (statusCode !== 200) throw new Error(`the engine refuses the faults: ${answer}`)
+    })
   }
 
   /** All of all its lives, oldest first. */

@@ -61,7 +61,7 @@ function storedTurn({ turnId, userMessageId, replyMessageId, at }: Planned): Sto
 
 function sentOf({ turnId, kind, question, userMessageId, replyMessageId, at }: Planned): Sent {
   const acceptance = { at: at + 5, turnId, messageId: userMessageId, replyMessageId, duplicate: false }
-  return { clientMessageId: turnId, conversationId, device: 'phone', kind, text: question, at, accepted: acceptance, refusals: [], repeats: turnId === 'turn-2' ? [{ ...acceptance, at: at + 20, duplicate: true }] : [] }
+  return { clientMessageId: turnId, conversationId, device: 'phone', kind, text: question, params: {}, at, accepted: acceptance, refusals: [], repeats: turnId === 'turn-2' ? [{ ...acceptance, at: at + 20, duplicate: true }] : [] }
 }
 
 /** `reconnects`: in the middle of the second reply. */
