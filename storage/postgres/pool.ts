@@ -18,8 +18,10 @@ const idleInTransactionMs = 4_000
 /**
  * Every statement of the store goes along an index, whatever its parameters: it is planned once a connection. A plan must
  * not change to scanning a table because its statistics are of a time when it was empty, as a new month's partition is.
+ * A scan that is forbidden and cannot be helped, of a few rows in memory, counts as immensely dear: such statements would
+ * be compiled to machine code each time, which takes a hundred times as long as they do.
  */
-const planning = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off'
+const planning = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off -c jit=off'
 
 const int8 = 20
 const types: pg.CustomTypesConfig = {
