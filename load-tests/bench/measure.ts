@@ -50,6 +50,11 @@ export function spread(values: readonly number[]): { readonly min: number; reado
   return { min: at(0), median: at(Math.floor(sorted.length / 2)), max: at(sorted.length - 1) }
 }
 
+/** `share` 0.99: the value that 99 of 100 do not exceed. */
+export function percentile(values: readonly number[], share: number): number {
+  return [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? Number.NaN
+}
+
 /** A Markdown table, ready for a page. */
 export function table(options: BenchOptions, rows: readonly BenchRow[]): string {
   const figure = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3))

@@ -5,8 +5,7 @@
  *
  *     npm run build && node dist/load-tests/bench/standalone.bench.js [streams] [rounds] [embedded | postgres]
  */
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { WebSocket } from 'undici'
@@ -15,7 +14,8 @@ import { startPostgres } from '../../tests/harness/postgres.ts'
 import { jsonLineWith, startProcess } from '../../tests/harness/processes.ts'
 import { repositoryRoot } from '../../tests/harness/repository.ts'
 import { verifyTranscript } from '../simulated-vllm/reply.ts'
-import { spread } from './measure.ts'
+import { cpuSeconds, memoryMiB } from './cpu-time.ts'
+import { percentile, spread } from './measure.ts'
 
 const streams = Number(process.argv[2] ?? 100)
 const rounds = Number(process.argv[3] ?? 5)
@@ -23,26 +23,6 @@ const database = process.argv[4] ?? 'embedded'
 const tokens = 200
 const tokensPerSecond = 50
 const firstTokenMs = 50
-
-const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
-
-/** CPU seconds, user and system, of a process and of its children that live. */
-function cpuSeconds(pid: number): number {
-  const own = (id: number): number => {
-    const [, rest = ''] = readFileSync(`/proc/${id}/stat`, 'utf8').split(') ')
-    const fields = rest.split(' ')
-    return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
-  }
-  return [pid, ...childrenOf(pid)].reduce((sum, id) => sum + own(id), 0)
-}
-
-function childrenOf(pid: number): number[] {
-  return readdirSync(`/proc/${pid}/task`).flatMap((task) => readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number))
-}
-
-function memoryMiB(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
-}
 
 const program = (...parts: string[]): string => path.join(repositoryRoot(), 'dist', ...parts)
 const dataFolder = mkdtempSync(path.join(os.tmpdir(), 'chatterbot-bench-'))
@@ -118,8 +98,6 @@ async function directly(): Promise<readonly number[]> {
     }),
   )
 }
-
-const percentile = (values: readonly number[], share: number): number => [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? Number.NaN
 
 try {
   const clients = Array.from({ length: streams }, (_, n) => createClient({ url: `ws://127.0.0.1:${String(server.ready['port'])}/ws`, userId: `user-${n}`, WebSocket }))

@@ -1,0 +1,110 @@
+/**
+ * What benchmarks measure: simulated engine, NATS, Redis, Postgres with two shards, edges and bridges, each a process of
+ * its own as `npm run cluster` starts them, and CPU time of each.
+ */
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import type { ClusterReport } from '../../../cluster/report.ts'
+import { jsonLineWith, startProcess } from '../../../tests/harness/processes.ts'
+import { repositoryRoot } from '../../../tests/harness/repository.ts'
+import { cpuSeconds } from '../cpu-time.ts'
+
+export interface ClusterOptions {
+  readonly edges: number
+  readonly bridges: number
+  /** Of the engine; 0: as fast as it can. */
+  readonly tokensPerSecond: number
+  readonly firstTokenMs: number
+  readonly replyTokens: number
+  /** A killed process is not started again before. */
+  readonly restartAfter?: string
+  /** Folder for profiles of all processes; without, none are made. */
+  readonly profiles?: string | undefined
+}
+
+/** CPU seconds by process, this one (the load) and the engine included. */
+export type CpuTimes = ReadonlyMap<string, number>
+
+export interface ClusterUnderTest {
+  readonly port: number
+  readonly engineUrl: string
+  readonly report: ClusterReport
+  cpu(): CpuTimes
+  stop(): Promise<void>
+}
+
+const slots = '4096'
+const program = (...parts: string[]): string => path.join(repositoryRoot(), 'dist', ...parts)
+
+export async function startCluster(options: ClusterOptions): Promise<ClusterUnderTest> {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'chatterbot-bench-'))
+  // Postgres does not run as root, and has to get in.
+  chmodSync(folder, 0o711)
+  const env = options.profiles === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${options.profiles}` }
+  const engine = await startProcess(undefined, {
+    command: process.execPath,
+    args: [program('load-tests', 'simulated-vllm', 'main.js'), '--tokens-per-second', String(options.tokensPerSecond), '--first-token-ms', String(options.firstTokenMs), '--max-num-seqs', slots, '--reply-tokens', String(options.replyTokens)],
+    ready: jsonLineWith('ready'),
+  })
+  const engineUrl = `http://127.0.0.1:${String(engine.ready['port'])}`
+  const cluster = await startProcess(undefined, {
+    command: process.execPath,
+    args: [
+      program('cluster', 'main.js'), '--json', '--port', '0', '--data-dir', path.join(folder, 'data'), '--engine', engineUrl,
+      '--edges', String(options.edges), '--bridges', String(options.bridges), '--restart-after', options.restartAfter ?? '2s',
+    ],
+    env: {
+      ...env,
+      LOG_LEVEL: 'warn',
+      CHATTERBOT_ENGINE_CONCURRENCY: slots,
+      CHATTERBOT_SOCKETS_PER_ADDRESS: '100000',
+      CHATTERBOT_TURNS_PER_MINUTE: '1000000',
+      CHATTERBOT_FRAMES_PER_SECOND: '100000',
+    },
+    ready: jsonLineWith('processes'),
+    readyWithinMs: 120_000,
+  }).catch(async (error: unknown) => {
+    await engine.stop()
+    throw error
+  })
+  const report = cluster.ready as unknown as ClusterReport
+  const pids = new Map<string, number>([['load client', process.pid], ['engine', engine.pid]])
+  for (const { node, pid } of report.processes) if (pid !== null) pids.set(node, pid)
+  for (const { name, pid } of report.services) if (pid !== null) pids.set(name, pid)
+  return {
+    port: report.port,
+    engineUrl,
+    report,
+    cpu: () => new Map([...pids].flatMap(([name, pid]) => {
+      try {
+        return [[name, name === 'load client' ? ownSeconds() : cpuSeconds(pid)] as const]
+      } catch {
+        // It was killed.
+        return []
+      }
+    })),
+    stop: async () => {
+      await cluster.stop({ deadlineMs: 60_000 })
+      await engine.stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** This process's children are the servers. */
+function ownSeconds(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
+}
+
+/** CPU seconds spent since. */
+export function since(before: CpuTimes, after: CpuTimes): CpuTimes {
+  return new Map([...after].map(([name, seconds]) => [name, seconds - (before.get(name) ?? 0)]))
+}
+
+/** Said beside all figures: what else the machine did weighs on them. */
+export function circumstances(): string {
+  const [one = 0] = os.loadavg()
+  return `${os.cpus().length} cores for everything, the load client (one lean process) and the engine included; load average at the end ${one.toFixed(1)}.`
+}
