@@ -92,9 +92,10 @@ export class Placement {
 
   async #force(conversationId: number, node: string): Promise<void> {
     const { directory, monotonic, onTaken } = this.#options
-    remember(this.#forcedAt, conversationId, monotonic(), rememberedForces)
     const found = await directory.find(conversationId, { force: true })
-    if (found.type === 'here') onTaken(node, conversationId)
+    if (found.type !== 'here') return
+    remember(this.#forcedAt, conversationId, monotonic(), rememberedForces)
+    onTaken(node, conversationId)
   }
 
   async #pause(): Promise<void> {

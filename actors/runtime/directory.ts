@@ -55,9 +55,11 @@ export class ActorDirectory {
     const actor = this.#actors.get(conversationId)
     if (actor !== undefined) return Promise.resolve({ type: 'here', actor })
     if (this.#closed) return Promise.reject(new ChatError('draining'))
+    const { force = false } = options
     const shared = this.#activating.get(conversationId)
-    if (shared !== undefined) return shared
-    const activation = this.#activate(conversationId, options.force ?? false).finally(() => this.#activating.delete(conversationId))
+    // One that does not force may find what this is to overrule.
+    if (shared !== undefined) return force ? shared.then((found) => (found.type === 'here' ? found : this.find(conversationId, options))) : shared
+    const activation = this.#activate(conversationId, force).finally(() => this.#activating.delete(conversationId))
     this.#activating.set(conversationId, activation)
     return activation
   }
