@@ -231,6 +231,18 @@ t.test('a command that is refused for now is sent again a few times, then its er
   t.equal(edge.commands.filter(({ type }) => type === 'message.send').length, 5)
 })
 
+t.test('what was refused at last and had been taken all the same leaves the outbox, and its key may be used again', async (t) => {
+  const { edge, conversation, fake } = await talk(t)
+  edge.verdict = (command) => (command.type === 'message.send' ? error('unavailable', { retry_after_ms: 0 }) : 'handle')
+  const send = { type: 'message.send' as const, conversation_id: conversation.id, client_message_id: 'k', text: 'Hello?' }
+  await t.rejects(conversation.send(send.text, { clientMessageId: 'k' }).accepted, { code: 'unavailable' })
+  t.match(conversation.snapshot().outbox, [{ clientMessageId: 'k', state: 'failed' }])
+  const first = fake.begin(send)
+  await until(conversation, ({ outbox }) => outbox.length === 0)
+  edge.verdict = () => 'handle'
+  t.match(await conversation.send(send.text, { clientMessageId: 'k' }).accepted, { turn_id: first.turn_id, duplicate: true })
+})
+
 t.test('text that cannot be a message is refused on the spot', async (t) => {
   const { edge, conversation } = await talk(t)
   t.throws(() => conversation.send(''), { code: 'text_empty' })

@@ -342,7 +342,9 @@ export class Conversation {
 
   #set(state: ConversationState): void {
     if (state === this.#state) return
+    const hadOutbox = this.#state.outbox
     this.#state = state
+    if (state.outbox.length < hadOutbox.length) this.#forgetArrived()
     for (const turn of this.#turns) {
       const progress = turn.advance(state)
       if (progress === 'under way') continue
@@ -350,6 +352,12 @@ export class Conversation {
       if (progress === 'missing') void this.#fetchReply(turn)
     }
     this.#emitter.emit('change', state)
+  }
+
+  /** What was refused at last may have been taken all the same: once it has become a message, its key is its own no more. */
+  #forgetArrived(): void {
+    const kept = new Set(this.#state.outbox.map(({ clientMessageId }) => clientMessageId))
+    for (const clientMessageId of this.#commands.keys()) if (!kept.has(clientMessageId)) this.#commands.delete(clientMessageId)
   }
 
   /** The reply of a turn that ended while this client was away, and is beyond the page it got on its return. */
