@@ -1,5 +1,5 @@
 import t from 'tap'
-import { followedSubject } from '../../protocol/bus/subjects.ts'
+import { followedSubject, followSubject } from '../../protocol/bus/subjects.ts'
 import type { Channel } from '../../platform/bus/channel.ts'
 import { startPostgres, type PostgresServer } from '../../tests/harness/postgres.ts'
 import { code, create, Device, newWorld, open, send, type Edge } from '../testing/edges.ts'
@@ -143,6 +143,36 @@ t.test('when the last client of an edge leaves, its owner forgets it', async (t)
   second.subscription.close()
   await until(() => owner.runtime.counts().followers === 0)
   t.equal(other.runtime.counts().mirrors, 0)
+})
+
+t.test('an opening whose answer gets lost leaves nothing behind', async (t) => {
+  let lost = 0
+  const world = await newWorld(t, postgres)
+  const owner = await world.edge('edge-1', {
+    adapt: (channel) => ({
+      ...losing(() => false)(channel),
+      get status() {
+        return channel.status
+      },
+      subscribe: (subject, handler, options) =>
+        channel.subscribe(
+          subject,
+          (message) => {
+            if (subject !== followSubject('edge-1') || lost > 0) return handler(message)
+            lost += 1
+            handler({ ...message, respond: () => undefined })
+          },
+          options,
+        ),
+    }),
+  })
+  const other = await world.edge('edge-2')
+  const id = await create(owner)
+  await open(owner, 'ann', id, new Device())
+  const { subscription } = await open(other, 'ann', id, new Device())
+  t.equal(lost, 1)
+  subscription.close()
+  await until(() => other.runtime.counts().mirrors === 0 && owner.runtime.counts().followers === 0)
 })
 
 t.test('an owner that stops hands its conversations to the edge that follows', async (t) => {

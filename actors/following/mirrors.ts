@@ -102,6 +102,8 @@ export class Mirrors {
       return await withinTime(opened, openedWithinMs)
     } catch (error) {
       mirror.giveUp(opening)
+      // The snapshot may have come all the same, and only the word about it be lost.
+      opened.then(({ subscription }) => subscription.close(), () => undefined)
       throw error
     }
   }

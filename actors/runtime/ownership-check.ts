@@ -88,9 +88,9 @@ export class OwnershipCheck {
     if (actor.isDropped) throw new ChatError('moved')
   }
 
-  /** Somebody says that this actor's conversation was taken. Never rejects. */
-  async suspect(actor: ConversationActor): Promise<void> {
-    await this.#check([actor])
+  /** Somebody says that these actors' conversations were taken. Never rejects. */
+  async suspect(actors: readonly ConversationActor[]): Promise<void> {
+    await this.#check(actors)
   }
 
   #tick(): void {

@@ -254,9 +254,6 @@ class Runtime implements ConversationRuntime, ActorHost {
   }
 
   #suspect(conversationIds: readonly number[]): void {
-    for (const id of conversationIds) {
-      const actor = this.#directory.peek(id)
-      if (actor !== undefined) void this.#ownership.suspect(actor)
-    }
+    void this.#ownership.suspect(conversationIds.flatMap((id) => this.#directory.peek(id) ?? []))
   }
 }
