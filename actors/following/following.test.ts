@@ -1,5 +1,6 @@
 import t from 'tap'
-import { followedSubject, followSubject } from '../../protocol/bus/subjects.ts'
+import { encodeBus } from '../../protocol/bus/codec.ts'
+import { busVersion, controlSubject, followedSubject, followSubject } from '../../protocol/bus/subjects.ts'
 import type { Channel } from '../../platform/bus/channel.ts'
 import { startPostgres, type PostgresServer } from '../../tests/harness/postgres.ts'
 import { code, create, Device, newWorld, open, send, type Edge } from '../testing/edges.ts'
@@ -257,6 +258,22 @@ t.test('an owner that cannot be reached for 2 s loses the conversation, and hear
   await until(() => deaf)
   t.equal(owner.runtime.counts().actors, 0)
   t.match(await send(owner, 'ann', id, 'and back'), { state: 'waiting', parent_id: accepted.reply_message_id })
+})
+
+t.test('a run that was told to send to an owner of the past is called back by the owner of now', async (t) => {
+  const { world, other, id, near, bridge } = await twoEdges(t)
+  const { turn_id } = await send(other, 'ann', id, 'go')
+  const run = await bridge.run()
+  run.say('one ')
+  await near.until(() => near.text.get(turn_id) === 'one ')
+  // The late word of an owner before.
+  const late = encodeBus({ v: busVersion, type: 'attach', turn_id, run: 1, edge: 'edge-2', offset: 4, id_offset: 4 })
+  await world.bus.channel().request(controlSubject('bridge-1'), late, { timeoutMs: 1_000 })
+  run.say('two ')
+  await near.until(() => near.text.get(turn_id) === 'one two ')
+  run.say('three')
+  await near.until(() => near.text.get(turn_id) === 'one two three')
+  t.equal(await run.finish(), 'confirmed')
 })
 
 t.test('a bridge may ask any edge, and is answered by the owner', async (t) => {

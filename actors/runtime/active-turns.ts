@@ -32,6 +32,14 @@ export class ActiveTurns {
     }
   }
 
+  /** Those whose bridge was heard of, and not since then. One that is known to be gone is not among them. */
+  *silentSince(then: number): Iterable<readonly [turnId: string, actor: ConversationActor]> {
+    for (const [turnId, actor] of this.#actors) {
+      const turn = turnOf(actor, turnId)
+      if (turn?.state === 'running' && !turn.cut && turn.heardAt > 0 && turn.heardAt < then) yield [turnId, actor]
+    }
+  }
+
   /** Tells the clients of queued turns how far the queue has come, where that has changed. */
   tellPositions(positionOf: (turnId: string) => QueuePosition | null): void {
     for (const [turnId, actor] of this.#actors) {

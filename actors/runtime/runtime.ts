@@ -36,6 +36,7 @@ import { ActorDirectory } from './directory.ts'
 import { LocalConversations } from './local-conversations.ts'
 import { OwnedConversations } from './owned-conversations.ts'
 import { OwnershipCheck } from './ownership-check.ts'
+import { RunWatch, silentAfterMs } from './run-watch.ts'
 import { StrayRuns } from './stray-runs.ts'
 
 export interface ConversationRuntimeOptions {
@@ -92,6 +93,7 @@ class Runtime implements ConversationRuntime, ActorHost {
   readonly #forwarded: ForwardedCommands
   readonly #taken: TakenNotices
   readonly #turns = new ActiveTurns()
+  readonly #watch = new RunWatch({ silent: () => this.#turns.silentSince(this.now() - silentAfterMs) })
   readonly #stopping = new AbortController()
   #unwatchBus: () => void = () => undefined
   #stopped: Promise<void> | null = null
@@ -167,6 +169,7 @@ class Runtime implements ConversationRuntime, ActorHost {
     this.#publisher.start()
     this.#sweeper.start()
     this.#deadlines.start()
+    this.#watch.start()
     this.#outbox.start()
     this.#unwatchBus = this.#options.channel.onStatus((status) => {
       if (status !== 'connected') return
@@ -191,6 +194,7 @@ class Runtime implements ConversationRuntime, ActorHost {
     this.#followers.stopListening()
     this.#unwatchBus()
     this.#publisher.stop()
+    this.#watch.stop()
     this.#stopping.abort()
     await this.#sweeper.stop()
     await this.#deadlines.stop()

@@ -14,6 +14,8 @@ export class ScriptedRun {
   readonly #bridge: ScriptedBridge
   readonly job: Job
   readonly granted: Granted
+  /** Where its deltas go. */
+  edge: string
   text: string
   sent: number
 
@@ -21,6 +23,7 @@ export class ScriptedRun {
     this.#bridge = bridge
     this.job = job
     this.granted = granted
+    this.edge = granted.edge
     this.text = granted.resume?.text ?? ''
     this.sent = this.text.length
   }
@@ -30,11 +33,11 @@ export class ScriptedRun {
     const from = this.sent
     this.text += text
     this.sent = this.text.length
-    if (!lost) this.#bridge.delta(this.granted.edge, this.job.turnId, this.granted.run, from, text)
+    if (!lost) this.#bridge.delta(this.edge, this.job.turnId, this.granted.run, from, text)
   }
 
   beat(): void {
-    this.#bridge.delta(this.granted.edge, this.job.turnId, this.granted.run, this.sent, '')
+    this.#bridge.delta(this.edge, this.job.turnId, this.granted.run, this.sent, '')
   }
 
   /** Says the end until it is confirmed or aborted, and acks as a bridge does. */
@@ -140,6 +143,7 @@ export class ScriptedBridge {
       this.#runs.delete(request.turn_id)
       return { v: busVersion, type: 'aborted', text: run.text }
     }
+    run.edge = request.edge
     run.sent = run.text.length
     return { v: busVersion, type: 'attached', text: run.text.slice(request.offset), token_ids: idsFor(request.id_offset, run.text.length) }
   }
