@@ -5,6 +5,7 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { pathToFileURL } from 'node:url'
 import type { ClusterReport } from '../../../cluster/report.ts'
 import { jsonLineWith, startProcess } from '../../../tests/harness/processes.ts'
 import { repositoryRoot } from '../../../tests/harness/repository.ts'
@@ -37,11 +38,18 @@ export interface ClusterUnderTest {
 const slots = '4096'
 const program = (...parts: string[]): string => path.join(repositoryRoot(), 'dist', ...parts)
 
+/** As `--import` takes it. */
+function profiler(folder: string): string {
+  const address = pathToFileURL(program('load-tests', 'bench', 'testing', 'profile.js'))
+  address.searchParams.set('folder', path.resolve(folder))
+  return address.href
+}
+
 export async function startCluster(options: ClusterOptions): Promise<ClusterUnderTest> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'chatterbot-bench-'))
   // Postgres does not run as root, and has to get in.
   chmodSync(folder, 0o711)
-  const env = options.profiles === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${options.profiles}` }
+  const env = options.profiles === undefined ? {} : { NODE_OPTIONS: `--import ${profiler(options.profiles)}` }
   const engine = await startProcess(undefined, {
     command: process.execPath,
     args: [program('load-tests', 'simulated-vllm', 'main.js'), '--tokens-per-second', String(options.tokensPerSecond), '--first-token-ms', String(options.firstTokenMs), '--max-num-seqs', slots, '--reply-tokens', String(options.replyTokens)],
@@ -66,6 +74,7 @@ export async function startCluster(options: ClusterOptions): Promise<ClusterUnde
     readyWithinMs: 120_000,
   }).catch(async (error: unknown) => {
     await engine.stop()
+    rmSync(folder, { recursive: true, force: true })
     throw error
   })
   const report = cluster.ready as unknown as ClusterReport
