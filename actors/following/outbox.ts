@@ -40,11 +40,18 @@ export class Outbox {
   /** What the bus does not take is lost, and noticed by the next digest. */
   flush(digest?: FollowedBatch['digest']): void {
     this.close()
-    if (this.#items.length === 0 && digest === undefined) return
-    this.#options.onFlush()
-    const batch: FollowedBatch = { v: busVersion, edge: this.#options.from, items: this.#items, ...(digest === undefined ? {} : { digest }) }
-    this.#items = []
-    this.#bytes = 0
+    if (this.#items.length > 0) {
+      this.#options.onFlush()
+      this.#publish(this.#items)
+      this.#items = []
+      this.#bytes = 0
+    }
+    // By itself: it may fill a message.
+    if (digest !== undefined) this.#publish([], digest)
+  }
+
+  #publish(items: FollowedItem[], digest?: FollowedBatch['digest']): void {
+    const batch: FollowedBatch = { v: busVersion, edge: this.#options.from, items, ...(digest === undefined ? {} : { digest }) }
     try {
       this.#options.channel.publish(followedSubject(this.#options.to), encodeBus(batch))
     } catch (error) {
