@@ -171,8 +171,8 @@ export interface ConversationStore {
    * be nothing or stays unknown (a later equal write settles it); without, waits for Postgres as long as it takes.
    */
   write(write: ConversationWrite, options?: { readonly giveUpAfterMs?: number }): Promise<WriteResult>
-  /** Which of these tokens are the owners' still; one query a shard. */
-  stillOwned(tokens: ReadonlyMap<number, OwnerToken>): Promise<ReadonlySet<number>>
+  /** Conversations whose owners' these tokens are still, and those of which that cannot be told now; one query a shard. Never rejects. */
+  stillOwned(tokens: ReadonlyMap<number, OwnerToken>): Promise<{ readonly owned: ReadonlySet<number>; readonly unknown: ReadonlySet<number> }>
   messagesBefore(conversationId: number, page: { readonly before?: number; readonly limit: number; readonly maxBytes: number }): Promise<MessagePage>
   messagesAfter(conversationId: number, page: { readonly after: number; readonly limit: number; readonly maxBytes: number }): Promise<MessagePage>
   message(conversationId: number, messageId: number): Promise<Message | null>

@@ -1,5 +1,4 @@
 import t from 'tap'
-import { ChatError } from '../../protocol/errors.ts'
 import { createLogger } from '../../platform/logging/logger.ts'
 import { Feed } from '../feed/feed.ts'
 import { Flusher } from '../feed/flusher.ts'
@@ -23,15 +22,15 @@ function newCheck(t: TestContext) {
     asked: 0,
     actors: [newActor(1), newActor(2)],
     owned: new Set([1, 2]),
-    /** Called with each question; what it resolves with is thrown. */
-    answer: (): Promise<void> => Promise.resolve(),
+    /** Called with each question: resolves with those of whom nothing can be told. */
+    answer: (): Promise<readonly number[]> => Promise.resolve([]),
   }
   const check = new OwnershipCheck({
     store: {
       stillOwned: async (tokens) => {
         world.asked += 1
-        await world.answer()
-        return new Set([...tokens.keys()].filter((id) => world.owned.has(id)))
+        const unknown = new Set(await world.answer())
+        return { owned: new Set([...tokens.keys()].filter((id) => world.owned.has(id) && !unknown.has(id))), unknown }
       },
     },
     channel: { status: 'connected', onStatus: () => () => undefined },
@@ -59,7 +58,7 @@ t.test('after a pause nothing is shown before it is known what is owned', async 
   const device = new Device()
   feed.subscribe(device, null).start()
   let answered: () => void = () => undefined
-  world.answer = () => new Promise((resolve) => (answered = resolve))
+  world.answer = () => new Promise((resolve) => (answered = () => resolve([])))
   t.notOk(check.holds)
   world.now += 5_000
   // What came while it stood still is read before any timer fires.
@@ -80,12 +79,20 @@ t.test('what others own by then is dropped, also where Postgres answers at the s
   const { world, check } = newCheck(t)
   world.owned.delete(2)
   let failures = 1
-  world.answer = () => (failures-- > 0 ? Promise.reject(new ChatError('unavailable')) : Promise.resolve())
+  world.answer = () => Promise.resolve(failures-- > 0 ? [1, 2] : [])
   world.now += 4_000
   t.ok(check.holds)
   await until(() => world.asked === 1)
   t.ok(check.holds, 'it is not known yet')
   await until(() => !check.holds)
+  t.same(world.actors.map(({ isDropped }) => isDropped), [false, true])
+})
+
+t.test('what others own is dropped also while nothing can be told of the rest', async (t) => {
+  const { world, check } = newCheck(t)
+  world.owned.clear()
+  world.answer = () => Promise.resolve([1])
+  t.notOk(await check.check())
   t.same(world.actors.map(({ isDropped }) => isDropped), [false, true])
 })
 
@@ -112,9 +119,9 @@ t.test('a process whose sign of life could not be renewed asks once it can again
   await check.confirm(first)
   await t.rejects(check.confirm(second), { code: 'moved' })
   t.ok(second.isDropped)
-  world.answer = () => Promise.reject(new ChatError('unavailable'))
+  world.answer = () => Promise.resolve([1])
   await t.rejects(check.confirm(first), { code: 'unavailable' })
-  world.answer = () => Promise.resolve()
+  world.answer = () => Promise.resolve([])
   await new Promise((resolve) => setTimeout(resolve, 600))
   const asked = world.asked
   world.lapsed = false

@@ -124,16 +124,11 @@ export class OwnershipCheck {
     const { store, logger } = this.#options
     if (asked.length === 0) return true
     const tokens = new Map(asked.map((actor) => [actor.conversationId, actor.token]))
-    try {
-      const owned = await store.stillOwned(tokens)
-      // One that has claimed anew meanwhile asked with a token of the past.
-      const stale = asked.filter((actor) => !owned.has(actor.conversationId) && actor.token === tokens.get(actor.conversationId))
-      for (const actor of stale) actor.drop()
-      if (stale.length > 0) logger.warn({ conversations: stale.length }, 'conversations have another owner now')
-      return true
-    } catch (error) {
-      logger.warn({ err: error }, 'ownership could not be checked')
-      return false
-    }
+    const { owned, unknown } = await store.stillOwned(tokens)
+    // One that has claimed anew meanwhile asked with a token of the past.
+    const stale = asked.filter((actor) => !owned.has(actor.conversationId) && !unknown.has(actor.conversationId) && actor.token === tokens.get(actor.conversationId))
+    for (const actor of stale) actor.drop()
+    if (stale.length > 0) logger.warn({ conversations: stale.length }, 'conversations have another owner now')
+    return unknown.size === 0
   }
 }

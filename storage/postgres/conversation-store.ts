@@ -83,22 +83,25 @@ export class PostgresConversationStore implements ConversationStore {
     return this.#of(write.conversationId).commit.write(write, options.giveUpAfterMs)
   }
 
-  async stillOwned(tokens: ReadonlyMap<number, OwnerToken>): Promise<ReadonlySet<number>> {
-    const owned = await unavailableWhileAway(() =>
-      Promise.all(
-        this.#shards.map(async ({ shard }) => {
-          const entries = [...tokens].filter(([conversationId]) => this.#of(conversationId).shard === shard)
-          if (entries.length === 0) return []
-          return shard.read<{ id: number }>(stillOwned, [
-            entries.map(([conversationId]) => conversationId),
-            entries.map(([, token]) => token.epoch),
-            entries.map(([, token]) => token.node),
-            entries.map(([, token]) => token.bootId),
-          ])
-        }),
-      ),
+  async stillOwned(tokens: ReadonlyMap<number, OwnerToken>): Promise<{ readonly owned: ReadonlySet<number>; readonly unknown: ReadonlySet<number> }> {
+    const owned = new Set<number>()
+    const unknown = new Set<number>()
+    await Promise.all(
+      this.#shards.map(async ({ shard }) => {
+        const entries = [...tokens].filter(([conversationId]) => this.#of(conversationId).shard === shard)
+        if (entries.length === 0) return
+        const ids = entries.map(([conversationId]) => conversationId)
+        try {
+          const rows = await shard.read<{ id: number }>(stillOwned, [ids, entries.map(([, token]) => token.epoch), entries.map(([, token]) => token.node), entries.map(([, token]) => token.bootId)])
+          for (const { id } of rows) owned.add(id)
+        } catch (error) {
+          // The others' conversations may have been lost meanwhile, and must not be shown for as long as this one is away.
+          this.#logger.warn({ err: error, shard: shard.name }, 'shard not asked what is owned')
+          for (const id of ids) unknown.add(id)
+        }
+      }),
     )
-    return new Set(owned.flat().map(({ id }) => id))
+    return { owned, unknown }
   }
 
   messagesBefore(conversationId: number, page: { readonly before?: number; readonly limit: number; readonly maxBytes: number }): Promise<MessagePage> {

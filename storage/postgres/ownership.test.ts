@@ -1,11 +1,13 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { bucketCount, bucketOfUser } from '../../protocol/ids.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { createLogger } from '../../platform/logging/logger.ts'
 import { startPostgres, type PostgresServer } from '../../tests/harness/postgres.ts'
 import type { OwnerToken } from '../conversation-store.ts'
+import { CuttingProxy } from '../testing/cutting-proxy.ts'
 import { connectTo, newDatabase, startStorage } from '../testing/postgres-shards.ts'
-import { acceptTurn, claimed, createConversation, endTurn, Owned, ownConversation } from '../testing/writes.ts'
+import { acceptTurn, claimed, createConversation, endTurn, Owned, ownConversation, unique } from '../testing/writes.ts'
 
 const logger = createLogger({ level: 'silent', name: 'test' })
 t.teardown(() => logger.close())
@@ -155,8 +157,8 @@ t.test('a release is done only by the owner', async (t) => {
   const claims = await Promise.all(owners.map((owned) => b.store.claim(owned.id)))
   t.same(claims.map(({ status }) => status), owners.map((_, n) => (n % 2 === 0 ? 'owned' : 'claimed')))
   const tokens = new Map(owners.map(({ id, token }) => [id, token]))
-  t.same([...(await a.store.stillOwned(tokens))].sort(), owners.filter((_, n) => n % 2 === 0).map(({ id }) => id).sort())
-  t.equal((await a.store.stillOwned(new Map())).size, 0)
+  t.same([...(await a.store.stillOwned(tokens)).owned].sort(), owners.filter((_, n) => n % 2 === 0).map(({ id }) => id).sort())
+  t.equal((await a.store.stillOwned(new Map())).owned.size, 0)
 })
 
 t.test('a sign of life that cannot be renewed for 4 s is noticed, by a clock that cannot jump', async (t) => {
@@ -193,4 +195,23 @@ t.test('each database is told from every other by its timeline, which a restart 
   t.not(before[0], before[1])
   await postgres.restart()
   t.same(await timelines('node-2'), before)
+})
+
+t.test('what is owned is told of the shards that can be reached, while another cannot', async (t) => {
+  const [near, far] = [await newDatabase(postgres), await newDatabase(postgres)]
+  const proxy = await CuttingProxy.start(Number(new URL(far).port))
+  const throughProxy = new URL(far)
+  throughProxy.host = `127.0.0.1:${proxy.port}`
+  const { store } = await startStorage(t, [near, throughProxy.href], { logger })
+  const other = await startStorage(t, [near, far], { logger, node: 'b' })
+  // The first shard has the lower half of the buckets.
+  const userOf = (isNear: boolean): string => {
+    for (let user = unique('user'); ; user = unique('user')) if (bucketOfUser(user) < bucketCount / 2 === isNear) return user
+  }
+  const [mine, lost, away] = await Promise.all([ownConversation(store, userOf(true)), ownConversation(store, userOf(true)), ownConversation(store, userOf(false))])
+  await other.store.claim(lost.id, { force: true })
+  await proxy.stop()
+  const { owned, unknown } = await store.stillOwned(new Map([mine, lost, away].map(({ id, token }) => [id, token])))
+  t.same([...owned], [mine.id])
+  t.same([...unknown], [away.id])
 })

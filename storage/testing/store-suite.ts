@@ -80,10 +80,10 @@ export function storeSuite(t: Test, startProcess: (node: string) => Promise<Stor
     t.equal(again.conversation.lastMessageId, again.unfinished[0]?.replyMessageId)
     t.same(await owned.write({ begin: beginTurn(accept.turnId) }), { status: 'stale' })
     t.match(await store.turn(accept.turnId), { run: 0, state: 'queued' })
-    t.same([...(await store.stillOwned(new Map([[owned.id, first]])))], [])
-    t.same([...(await store.stillOwned(new Map([[owned.id, again.token]])))], [owned.id])
+    t.same([...(await store.stillOwned(new Map([[owned.id, first]]))).owned], [])
+    t.same([...(await store.stillOwned(new Map([[owned.id, again.token]]))).owned], [owned.id])
     await store.release(owned.id, first)
-    t.same([...(await store.stillOwned(new Map([[owned.id, again.token]])))], [owned.id])
+    t.same([...(await store.stillOwned(new Map([[owned.id, again.token]]))).owned], [owned.id])
     await store.release(owned.id, again.token)
     owned.token = again.token
     t.same(await owned.write({ begin: beginTurn(accept.turnId) }), { status: 'stale' })
