@@ -65,7 +65,8 @@ t.test('whatever is sent to a bridge, its run goes on until its owner stops it',
   )
   t.same(thrown, [])
   t.ok(lines.length <= 201 && lines.every(({ level, fields }) => level === 'warn' && ['malformed', 'newer_version'].includes(String(fields['kind']))), `${lines.length} lines`)
-  t.match(lines.find(({ fields }) => fields['kind'] === 'newer_version'), { fields: { sender: 'future' } })
+  // A byte of another message may have made it newer, too.
+  t.ok(lines.some(({ fields }) => fields['kind'] === 'newer_version' && fields['sender'] === 'future'))
   t.match(await ask(encodeBus({ v: busVersion - 1, type: 'abort', turn_id: turnId, run: number })), { type: 'aborted', text: 'Hello' }, 'its owner, of the version before')
   t.equal(run.stopped, 'aborted')
 })
