@@ -1,4 +1,5 @@
 /** The door to the actors: what the edge's transports (WebSocket, REST) call. Errors are rejections with ChatError. */
+import type { Origin } from '../protocol/bus/origin.ts'
 import type { CommandOf, ReplyOf } from '../protocol/websocket/messages.ts'
 import type { Subprotocol } from '../protocol/websocket/subprotocols.ts'
 
@@ -29,9 +30,10 @@ export interface ConversationService {
   history(userId: string, command: CommandOf<'history.get'>): Promise<ReplyOf<'history.get'>>
   /** `onMoved`: this process lost the conversation; the subscription is dead, and the client is to open it again. */
   open(userId: string, command: CommandOf<'conversation.open'>, connection: ClientConnection, onMoved: () => void): Promise<{ readonly opened: ReplyOf<'conversation.open'>; readonly subscription: Subscription }>
-  send(userId: string, command: CommandOf<'message.send'>): Promise<ReplyOf<'message.send'>>
-  edit(userId: string, command: CommandOf<'message.edit'>): Promise<ReplyOf<'message.edit'>>
-  regenerate(userId: string, command: CommandOf<'turn.regenerate'>): Promise<ReplyOf<'turn.regenerate'>>
+  /** The lane is standard where `origin` names none, here and below; a repetition gets the first answer, whatever its origin. */
+  send(userId: string, command: CommandOf<'message.send'>, origin?: Origin): Promise<ReplyOf<'message.send'>>
+  edit(userId: string, command: CommandOf<'message.edit'>, origin?: Origin): Promise<ReplyOf<'message.edit'>>
+  regenerate(userId: string, command: CommandOf<'turn.regenerate'>, origin?: Origin): Promise<ReplyOf<'turn.regenerate'>>
   stop(userId: string, command: CommandOf<'turn.stop'>): Promise<ReplyOf<'turn.stop'>>
   /** Unfinished turns of this process, and what a new one may expect. */
   load(): { readonly queue_depth: number; readonly eta_ms: number }

@@ -49,9 +49,9 @@ export function limitTurns(service: ConversationService, { limit, store }: TurnL
     list: (userId, command) => service.list(userId, command),
     history: (userId, command) => service.history(userId, command),
     open: (userId, command, connection, onMoved) => service.open(userId, command, connection, onMoved),
-    send: (userId, command) => start(userId, command, () => service.send(userId, command)),
-    edit: (userId, command) => start(userId, command, () => service.edit(userId, command)),
-    regenerate: (userId, command) => start(userId, command, () => service.regenerate(userId, command)),
+    send: (userId, command, origin) => start(userId, command, () => service.send(userId, command, origin)),
+    edit: (userId, command, origin) => start(userId, command, () => service.edit(userId, command, origin)),
+    regenerate: (userId, command, origin) => start(userId, command, () => service.regenerate(userId, command, origin)),
     stop: (userId, command) => service.stop(userId, command),
     load: () => service.load(),
   }

@@ -70,6 +70,7 @@ export function accepted(
     replyMessageId: ids.replyMessageId,
     parentId,
     lane: event.lane,
+    traceparent: event.traceparent,
     requestedModel: event.model,
     params: event.params,
     acceptedAt: event.now,

@@ -25,6 +25,7 @@ export interface AcceptEvent {
     | { readonly type: 'new'; readonly content: string; readonly parentId: number | null | undefined }
     | { readonly type: 'existing'; readonly messageId: number; readonly parentId: number | null }
   readonly lane: AcceptTurn['lane']
+  readonly traceparent: string | null
   readonly model: string | null
   readonly params: Params
   readonly deadlineAt: number

@@ -22,7 +22,7 @@ const base: ConversationState = { conversationId: 1, userId: 'ann', title: 'T', 
 
 const accept = (over: Partial<Extract<ConversationEvent, { type: 'accept' }>> = {}): ConversationEvent => ({
   type: 'accept', key: 1, now, turnId: 'turn-9', clientMessageId: 'c9', commandHash: new Uint8Array(32), interrupts: false,
-  user: { type: 'new', content: 'hi', parentId: undefined }, lane: 'standard', model: null, params: {}, deadlineAt: now + 60_000, ...over,
+  user: { type: 'new', content: 'hi', parentId: undefined }, lane: 'standard', traceparent: null, model: null, params: {}, deadlineAt: now + 60_000, ...over,
 })
 const finishRequest = { v: 1, turn_id: 'turn-1', conversation_id: 1, bridge: 'b1', run: 1, offset: 5, text: ' world', outcome: { type: 'finished' as const, reason: 'stop' as const }, usage: null, model: 'm', cached: false, cost_usd: null }
 

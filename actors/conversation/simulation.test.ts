@@ -223,7 +223,7 @@ class World {
     const n = repeat ? Math.max(1, this.nextTurn - 1) : this.nextTurn++
     this.durable((key) => ({
       type: 'accept', key, now: this.now, turnId: repeat ? `again${this.nextKey}` : `t${n}`, clientMessageId: `c${n}`, commandHash: new Uint8Array(32), interrupts,
-      user: { type: 'new', content: 'hi', parentId: undefined }, lane: 'standard', model: null, params: {}, deadlineAt: this.now + 3_600_000,
+      user: { type: 'new', content: 'hi', parentId: undefined }, lane: 'standard', traceparent: null, model: null, params: {}, deadlineAt: this.now + 3_600_000,
     }))
   }
 

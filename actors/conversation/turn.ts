@@ -10,6 +10,8 @@ export interface Turn {
   readonly replyMessageId: number
   readonly parentId: number | null
   readonly lane: TurnRow['lane']
+  /** Of the request that began it, for traces; not stored: an owner that takes the turn up does not know it. */
+  readonly traceparent: string | null
   /** Asked for with the message. */
   readonly requestedModel: string | null
   readonly params: Params
@@ -63,6 +65,7 @@ export function turnFromRow(row: TurnRow): Turn {
     replyMessageId: row.replyMessageId,
     parentId: row.parentId,
     lane: row.lane,
+    traceparent: null,
     requestedModel: row.model,
     params: row.params,
     acceptedAt: row.acceptedAt,

@@ -111,6 +111,20 @@ t.test('every command goes to the owner, has its effect once, and is refused as 
   t.equal(other.runtime.counts().actors, 0)
 })
 
+t.test('the lane and the trace of a command go with it to the owner and to the bridge, and a repetition may differ in them', async (t) => {
+  const { owner, other, id, bridge } = await twoEdges(t)
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  for (const [edge, lane] of [[owner, 'premium'], [other, 'batch']] as const) {
+    const command = { type: 'message.send', conversation_id: id, client_message_id: lane, text: 'go' } as const
+    const { turn_id } = await edge.runtime.service.send('ann', command, { lane, traceparent })
+    t.match(await edge.runtime.service.send('ann', command), { turn_id, duplicate: true })
+    const run = await bridge.run(lane)
+    t.match(run.granted, { run: 1, traceparent })
+    t.match(await edge.store.turn(turn_id), { lane })
+    t.equal(await run.finish(), 'confirmed')
+  }
+})
+
 t.test('what is lost on the way is noticed by the next item, or by the digest, and the client opens the conversation again', async (t) => {
   let losses = 0
   let lose = false

@@ -1,6 +1,7 @@
 /** The owner's side: commands that other edges have sent on, for conversations of this process. */
 import { decodeForwardRequest, encodeBus } from '../../protocol/bus/codec.ts'
 import type { ForwardReply, ForwardRequest } from '../../protocol/bus/forwarding.ts'
+import type { Origin } from '../../protocol/bus/origin.ts'
 import { busVersion, commandsSubject } from '../../protocol/bus/subjects.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { Channel, ChannelMessage, Subscription } from '../../platform/bus/channel.ts'
@@ -12,7 +13,7 @@ export interface ForwardedCommandsOptions {
   readonly node: string
   readonly refusals: Refusals
   /** Rejects with ChatError, `moved` where the conversation is not here. */
-  readonly perform: (userId: string, command: ForwardRequest['command']) => Promise<Extract<ForwardReply, { type: 'answered' }>['reply']>
+  readonly perform: (userId: string, command: ForwardRequest['command'], origin: Origin) => Promise<Extract<ForwardReply, { type: 'answered' }>['reply']>
 }
 
 export class ForwardedCommands {
@@ -43,7 +44,7 @@ export class ForwardedCommands {
 
   async #perform(request: ForwardRequest): Promise<ForwardReply> {
     try {
-      return { v: busVersion, type: 'answered', reply: await this.#options.perform(request.user_id, request.command) }
+      return { v: busVersion, type: 'answered', reply: await this.#options.perform(request.user_id, request.command, request.origin ?? {}) }
     } catch (error) {
       if (!(error instanceof ChatError)) throw error
       return error.code === 'moved' || error.code === 'draining' ? moved : refused(error)

@@ -1,6 +1,7 @@
 /** Sends commands on to the edge that owns their conversation. Each may be repeated: its effect is there once. */
 import { decodeForwardReply } from '../../protocol/bus/codec.ts'
 import type { ForwardReply, ForwardRequest } from '../../protocol/bus/forwarding.ts'
+import type { Origin } from '../../protocol/bus/origin.ts'
 import { busVersion, commandsSubject } from '../../protocol/bus/subjects.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { CommandOf, ReplyOf } from '../../protocol/websocket/messages.ts'
@@ -20,8 +21,8 @@ export class Forwarding {
   }
 
   /** Rejects with ChatError by the owner's word, and with OwnerAway. */
-  async accept(node: string, userId: string, command: AcceptCommand): Promise<ReplyOf<'message.send'>> {
-    const reply = await this.#ask(node, userId, command)
+  async accept(node: string, userId: string, command: AcceptCommand, origin: Origin): Promise<ReplyOf<'message.send'>> {
+    const reply = await this.#ask(node, userId, command, origin)
     if (reply.type !== 'message.accepted') throw new ChatError('internal')
     return reply
   }
@@ -32,10 +33,10 @@ export class Forwarding {
     return reply
   }
 
-  async #ask(node: string, userId: string, command: ForwardRequest['command']): Promise<Extract<ForwardReply, { type: 'answered' }>['reply']> {
+  async #ask(node: string, userId: string, command: ForwardRequest['command'], origin?: Origin): Promise<Extract<ForwardReply, { type: 'answered' }>['reply']> {
     // The ref is the client's connection's.
     const { ref: _, ...rest }: ForwardRequest['command'] & { readonly ref?: string | number } = command
-    const reply = await askOwner(this.#channel, commandsSubject(node), { v: busVersion, user_id: userId, command: rest }, decodeForwardReply, answerWithinMs)
+    const reply = await askOwner(this.#channel, commandsSubject(node), { v: busVersion, user_id: userId, command: rest, ...(origin === undefined ? {} : { origin }) }, decodeForwardReply, answerWithinMs)
     if (reply.type !== 'answered') throw errorOfReply(reply)
     return reply.reply
   }

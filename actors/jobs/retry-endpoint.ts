@@ -1,6 +1,7 @@
 /** Answers operators who ask for a turn that failed to be tried again. One edge answers for all; the owner carries it out. */
 import { decodeRetryRequest, encodeBus } from '../../protocol/bus/codec.ts'
 import type { TurnRetry } from '../../protocol/bus/forwarding.ts'
+import type { Origin } from '../../protocol/bus/origin.ts'
 import type { RetryReply, RetryRequest } from '../../protocol/bus/retry.ts'
 import { busVersion, edgesQueueGroup, retrySubject } from '../../protocol/bus/subjects.ts'
 import { ChatError } from '../../protocol/errors.ts'
@@ -15,7 +16,7 @@ export interface RetryEndpointOptions {
   readonly store: Pick<ConversationStore, 'turn'>
   readonly refusals: Refusals
   /** Rejects with ChatError. */
-  readonly retry: (userId: string, command: TurnRetry) => Promise<ReplyOf<'message.send'>>
+  readonly retry: (userId: string, command: TurnRetry, origin: Origin) => Promise<ReplyOf<'message.send'>>
 }
 
 export class RetryEndpoint {
@@ -57,7 +58,7 @@ export class RetryEndpoint {
         client_message_id: `retry:${turn.turnId}`,
         params: turn.params,
         ...(turn.model === null ? {} : { model: turn.model }),
-      })
+      }, { lane: turn.lane })
       return { v: busVersion, type: 'accepted', turn_id: accepted.turn_id, duplicate: accepted.duplicate }
     } catch (error) {
       if (!(error instanceof ChatError)) throw error

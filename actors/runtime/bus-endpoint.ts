@@ -144,6 +144,7 @@ export class BusEndpoint {
           more,
           deadline_at: turn.deadlineAt,
           resume: answer.resume ? { text: turn.text, token_ids: joinIds(turn.ids), model: turn.model ?? request.default_model } : null,
+          ...(turn.traceparent === null ? {} : { traceparent: turn.traceparent }),
         }
       }
       default:

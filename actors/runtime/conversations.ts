@@ -1,6 +1,7 @@
 /** The door to the actors, for the edge's transports, wherever a conversation is. See ConversationService for what each rejects with. */
 import { ChatError } from '../../protocol/errors.ts'
 import type { TurnRetry } from '../../protocol/bus/forwarding.ts'
+import type { Origin } from '../../protocol/bus/origin.ts'
 import type { CommandOf, ReplyOf } from '../../protocol/websocket/messages.ts'
 import { limits } from '../../protocol/websocket/limits.ts'
 import type { ConversationRow, ConversationStore } from '../../storage/conversation-store.ts'
@@ -69,21 +70,21 @@ export class Conversations implements ConversationService {
     )
   }
 
-  send(userId: string, command: CommandOf<'message.send'>): Promise<ReplyOf<'message.send'>> {
-    return this.#accept(userId, command)
+  send(userId: string, command: CommandOf<'message.send'>, origin?: Origin): Promise<ReplyOf<'message.send'>> {
+    return this.#accept(userId, command, origin)
   }
 
-  edit(userId: string, command: CommandOf<'message.edit'>): Promise<ReplyOf<'message.edit'>> {
-    return this.#accept(userId, command)
+  edit(userId: string, command: CommandOf<'message.edit'>, origin?: Origin): Promise<ReplyOf<'message.edit'>> {
+    return this.#accept(userId, command, origin)
   }
 
-  regenerate(userId: string, command: CommandOf<'turn.regenerate'>): Promise<ReplyOf<'turn.regenerate'>> {
-    return this.#accept(userId, command)
+  regenerate(userId: string, command: CommandOf<'turn.regenerate'>, origin?: Origin): Promise<ReplyOf<'turn.regenerate'>> {
+    return this.#accept(userId, command, origin)
   }
 
   /** For an operator, in the name of the conversation's user. */
-  retry(userId: string, command: TurnRetry): Promise<ReplyOf<'message.send'>> {
-    return this.#accept(userId, command)
+  retry(userId: string, command: TurnRetry, origin?: Origin): Promise<ReplyOf<'message.send'>> {
+    return this.#accept(userId, command, origin)
   }
 
   async stop(userId: string, command: CommandOf<'turn.stop'>): Promise<ReplyOf<'turn.stop'>> {
@@ -108,13 +109,13 @@ export class Conversations implements ConversationService {
     return { queue_depth: queueDepth, eta_ms: etaMs }
   }
 
-  #accept(userId: string, command: AcceptCommand): Promise<ReplyOf<'message.send'>> {
+  #accept(userId: string, command: AcceptCommand, origin: Origin = {}): Promise<ReplyOf<'message.send'>> {
     const { local, forwarding } = this.#options
     return this.#run(
       userId,
       command.conversation_id,
-      (actor) => local.accept(actor, command),
-      (node) => forwarding.accept(node, userId, command),
+      (actor) => local.accept(actor, command, origin),
+      (node) => forwarding.accept(node, userId, command, origin),
     )
   }
 

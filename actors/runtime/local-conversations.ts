@@ -2,6 +2,7 @@
 import { bucketOfId, newTurnId } from '../../protocol/ids.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { TurnRetry } from '../../protocol/bus/forwarding.ts'
+import type { Origin } from '../../protocol/bus/origin.ts'
 import type { Params } from '../../protocol/websocket/fields.ts'
 import type { CommandOf, ReplyOf } from '../../protocol/websocket/messages.ts'
 import type { ConversationStore } from '../../storage/conversation-store.ts'
@@ -63,20 +64,20 @@ export class LocalConversations {
     })
   }
 
-  accept(actor: ConversationActor, command: AcceptCommand): Promise<ReplyOf<'message.send'>> {
+  accept(actor: ConversationActor, command: AcceptCommand, origin: Origin): Promise<ReplyOf<'message.send'>> {
     const { store } = this.#options
     switch (command.type) {
       case 'message.send':
-        return this.#accept(actor, command, false, { model: command.model ?? null, params: command.params ?? {} }, async () => {
+        return this.#accept(actor, command, origin, false, { model: command.model ?? null, params: command.params ?? {} }, async () => {
           await requireParent(store, actor.state, command.parent_id)
           return { type: 'new', content: command.text, parentId: command.parent_id }
         })
       case 'message.edit':
-        return this.#accept(actor, command, true, { model: null, params: {} }, () => editTarget(store, actor.state, command.message_id, command.text))
+        return this.#accept(actor, command, origin, true, { model: null, params: {} }, () => editTarget(store, actor.state, command.message_id, command.text))
       case 'turn.retry':
-        return this.#accept(actor, command, false, { model: command.model ?? null, params: command.params ?? {} }, () => regenerateTarget(store, actor.state, command.message_id))
+        return this.#accept(actor, command, origin, false, { model: command.model ?? null, params: command.params ?? {} }, () => regenerateTarget(store, actor.state, command.message_id))
       case 'turn.regenerate':
-        return this.#accept(actor, command, true, { model: null, params: {} }, () => regenerateTarget(store, actor.state, command.message_id))
+        return this.#accept(actor, command, origin, true, { model: null, params: {} }, () => regenerateTarget(store, actor.state, command.message_id))
     }
   }
 
@@ -89,7 +90,7 @@ export class LocalConversations {
     throw errorOf(answer)
   }
 
-  async #accept(actor: ConversationActor, command: AcceptCommand, interrupts: boolean, wishes: { readonly model: string | null; readonly params: Params }, target: () => Promise<AcceptEvent['user']>): Promise<ReplyOf<'message.send'>> {
+  async #accept(actor: ConversationActor, command: AcceptCommand, origin: Origin, interrupts: boolean, wishes: { readonly model: string | null; readonly params: Params }, target: () => Promise<AcceptEvent['user']>): Promise<ReplyOf<'message.send'>> {
     const { now, turnDeadlineMs } = this.#options
     const hash = commandHash(command)
     // A repeated edit must not stop a run whose text this owner does not hold, only to be found a repetition.
@@ -110,7 +111,8 @@ export class LocalConversations {
         commandHash: hash,
         interrupts,
         user,
-        lane: 'standard',
+        lane: origin.lane ?? 'standard',
+        traceparent: origin.traceparent ?? null,
         model: wishes.model,
         params: wishes.params,
         deadlineAt: at + turnDeadlineMs,

@@ -1,6 +1,7 @@
 /** The door for other edges: what their clients ask of conversations that this process owns. */
 import type { FollowRequest } from '../../protocol/bus/following.ts'
 import type { ForwardReply, ForwardRequest } from '../../protocol/bus/forwarding.ts'
+import type { Origin } from '../../protocol/bus/origin.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { ReplyOf } from '../../protocol/websocket/messages.ts'
 import type { ConversationStore } from '../../storage/conversation-store.ts'
@@ -25,9 +26,9 @@ export class OwnedConversations {
   }
 
   /** Rejects with ChatError, `moved` where the conversation is another's, and with Superseded. */
-  async perform(userId: string, command: ForwardRequest['command']): Promise<Extract<ForwardReply, { type: 'answered' }>['reply']> {
+  async perform(userId: string, command: ForwardRequest['command'], origin: Origin): Promise<Extract<ForwardReply, { type: 'answered' }>['reply']> {
     const { local } = this.#options
-    if (command.type !== 'turn.stop') return local.accept(await this.#actor(userId, command.conversation_id, 'conversation_not_found'), command)
+    if (command.type !== 'turn.stop') return local.accept(await this.#actor(userId, command.conversation_id, 'conversation_not_found'), command, origin)
     const conversationId = await this.#conversationOf(command.turn_id)
     return local.stop(await this.#actor(userId, conversationId, 'turn_not_found'), command.turn_id)
   }

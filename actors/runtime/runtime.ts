@@ -150,10 +150,10 @@ class Runtime implements ConversationRuntime, ActorHost {
     const local = new LocalConversations({ store, now: this.now, turnDeadlineMs: options.turnDeadlineMs, confirm: (actor) => this.#ownership.confirm(actor) })
     const owned = new OwnedConversations({ store, node, directory: this.#directory, local, actorOfTurn })
     this.#followers = new Followers({ channel, node, refusals, monotonic, open: (request, take) => owned.open(request, take) })
-    this.#forwarded = new ForwardedCommands({ channel, node, refusals, perform: (userId, command) => owned.perform(userId, command) })
+    this.#forwarded = new ForwardedCommands({ channel, node, refusals, perform: (userId, command, origin) => owned.perform(userId, command, origin) })
     const conversations = new Conversations({ store, directory: this.#directory, placement, local, mirrors: this.#mirrors, forwarding: new Forwarding(channel), actorOfTurn, load: () => this.#publisher.load })
     this.service = conversations
-    this.#retries = new RetryEndpoint({ channel, store, refusals, retry: (userId, command) => conversations.retry(userId, command) })
+    this.#retries = new RetryEndpoint({ channel, store, refusals, retry: (userId, command, origin) => conversations.retry(userId, command, origin) })
   }
 
   readonly now = (): number => this.#options.clock.now()

@@ -5,7 +5,7 @@ import type { ControlRequest } from '../../protocol/bus/control.ts'
 import type { FinishReply, Outcome } from '../../protocol/bus/finish.ts'
 import { beginSubject, busVersion, controlSubject, deltasSubject, finishSubject } from '../../protocol/bus/subjects.ts'
 import type { Channel, Subscription } from '../../platform/bus/channel.ts'
-import type { Job, JobQueue } from '../../platform/bus/job-queue.ts'
+import type { Job, JobQueue, Lane } from '../../platform/bus/job-queue.ts'
 
 export type Granted = Extract<BeginReply, { type: 'granted' }>
 
@@ -84,9 +84,9 @@ export class ScriptedBridge {
     this.#runs.clear()
   }
 
-  async take(): Promise<Job> {
+  async take(lane: Lane = 'standard'): Promise<Job> {
     for (;;) {
-      const [job] = await this.#queue.fetch('standard', 1, { waitMs: 10_000 })
+      const [job] = await this.#queue.fetch(lane, 1, { waitMs: 10_000 })
       if (job !== undefined) return job
     }
   }
@@ -97,9 +97,9 @@ export class ScriptedBridge {
   }
 
   /** The next job that is granted; those that are gone are acked, and those that are busy asked for again. */
-  async run(): Promise<ScriptedRun> {
+  async run(lane: Lane = 'standard'): Promise<ScriptedRun> {
     for (;;) {
-      const job = await this.take()
+      const job = await this.take(lane)
       const reply = await this.ask(job)
       if (reply.type === 'gone') await job.ack()
       else if (reply.type === 'busy') job.nak(reply.retry_ms)

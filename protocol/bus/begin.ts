@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Attempt, ConversationId, MessageId, ModelName, Params, Role, TurnId } from '../websocket/fields.ts'
+import { Traceparent } from './origin.ts'
 
 export const Version = Type.Integer({ minimum: 0 })
 export const Run = Type.Integer({ minimum: 1, description: 'The grant under which a bridge generates; every later message names it' })
@@ -40,6 +41,7 @@ export const BeginGranted = Type.Object({
   more: Type.Union([MessageId, Type.Null()], { description: 'Ask turn.context for the page that ends with this message' }),
   deadline_at: Type.Integer({ description: 'Milliseconds since the epoch' }),
   resume: Type.Union([ResumePoint, Type.Null()]),
+  traceparent: Type.Optional(Traceparent),
 })
 export type BeginGranted = Static<typeof BeginGranted>
 

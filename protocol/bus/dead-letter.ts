@@ -1,13 +1,14 @@
 import Type, { type Static } from 'typebox'
 import { Attempt, ConversationId, TurnId } from '../websocket/fields.ts'
 import { ProcessName, Version } from './begin.ts'
+import { Lane } from './origin.ts'
 
 /** What is kept of a job whose turn was given up. Not its text: that is the user's, and stays in the conversation. */
 export const DeadLetterMessage = Type.Object({
   v: Version,
   turn_id: TurnId,
   conversation_id: ConversationId,
-  lane: Type.Union([Type.Literal('premium'), Type.Literal('standard'), Type.Literal('batch')]),
+  lane: Lane,
   reason: Type.String({ minLength: 1, maxLength: 64, description: 'Code of the error that the turn failed with' }),
   attempt: Attempt,
   run: Type.Integer({ minimum: 0, description: 'The last run; 0: no bridge ever began' }),

@@ -10,6 +10,7 @@ import { TurnStop, TurnStopped } from '../websocket/commands/turn-stop.ts'
 import { ClientId, ConversationId, MessageId, ModelName, Params } from '../websocket/fields.ts'
 import { limits } from '../websocket/limits.ts'
 import { Version } from './begin.ts'
+import { Origin } from './origin.ts'
 
 export const UserId = Type.String({ minLength: 1, maxLength: limits.userIdLength })
 
@@ -29,7 +30,7 @@ export const TurnRetry = Type.Object({
 })
 export type TurnRetry = Static<typeof TurnRetry>
 
-export const ForwardRequest = Type.Object({ v: Version, user_id: UserId, command: Type.Union([MessageSend, MessageEdit, TurnRegenerate, TurnStop, TurnRetry]) })
+export const ForwardRequest = Type.Object({ v: Version, user_id: UserId, command: Type.Union([MessageSend, MessageEdit, TurnRegenerate, TurnStop, TurnRetry]), origin: Type.Optional(Origin) })
 export type ForwardRequest = Static<typeof ForwardRequest>
 
 export const ForwardReply = Type.Union([Type.Object({ v: Version, type: Type.Literal('answered'), reply: Type.Union([MessageAccepted, TurnStopped]) }), Refused, Moved])
