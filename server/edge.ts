@@ -134,6 +134,7 @@ class EdgeService implements Edge {
         metrics: this.#metrics,
         limits: this.#limits(),
         monotonic: () => clock.monotonic(),
+        now: () => clock.now(),
         load: () => this.#load,
         join: (session, userId) => this.#sessions.join(session, userId),
         blocked: (session) => this.#sessions.blocked(session),

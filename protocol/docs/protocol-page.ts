@@ -70,13 +70,14 @@ A code that is not listed counts as a lost connection. After 4401 a client may c
 }
 
 function commandSection(type: CommandType): string {
-  const { command, reply } = commands[type]
+  const { command, reply, permission } = commands[type]
   const replyType = reply.properties.type.const
   const answer =
     type === 'message.edit' || type === 'turn.regenerate'
       ? 'Reply: [`message.accepted`](#messagesend), as for `message.send`.'
       : `Reply: \`${replyType}\`. ${replySummaries[type]}\n\n${fieldTable(reply, ['type', 'ref'])}`
-  return `### ${type}\n\n${commandSummaries[type]}\n\n${fieldTable(command, ['type', 'ref'])}\n\n${answer}`
+  const needs = permission === null ? '' : ` Needs the permission \`${permission}\`.`
+  return `### ${type}\n\n${commandSummaries[type]}${needs}\n\n${fieldTable(command, ['type', 'ref'])}\n\n${answer}`
 }
 
 function example(): string {

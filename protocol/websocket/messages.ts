@@ -1,4 +1,5 @@
 /** Every message of `chatterbot.v1`, by direction. The schemas' hash is tested, so that the wire never changes unnoticed. */
+import type { Permission } from '../permissions.ts'
 import { AuthRefresh, AuthRefreshed } from './commands/auth-refresh.ts'
 import { ConversationClose, ConversationClosed } from './commands/conversation-close.ts'
 import { ConversationCreate, ConversationCreated } from './commands/conversation-create.ts'
@@ -24,21 +25,24 @@ import { TurnQueued } from './events/turn-queued.ts'
 import { TurnStarted } from './events/turn-started.ts'
 import type { Static } from 'typebox'
 
-/** Client to server. Each gets exactly one reply: the named one, or `error`. */
+/**
+ * Client to server. Each gets exactly one reply: the named one, or `error`. `permission` is what the credentials must
+ * allow; null: nothing, as for what makes a connection or keeps it.
+ */
 export const commands = {
-  hello: { command: Hello, reply: Welcome },
-  'auth.refresh': { command: AuthRefresh, reply: AuthRefreshed },
-  'conversation.create': { command: ConversationCreate, reply: ConversationCreated },
-  'conversation.open': { command: ConversationOpen, reply: ConversationOpened },
-  'conversation.close': { command: ConversationClose, reply: ConversationClosed },
-  'conversation.list': { command: ConversationList, reply: Conversations },
-  'message.send': { command: MessageSend, reply: MessageAccepted },
-  'message.edit': { command: MessageEdit, reply: MessageAccepted },
-  'turn.regenerate': { command: TurnRegenerate, reply: MessageAccepted },
-  'turn.stop': { command: TurnStop, reply: TurnStopped },
-  'history.get': { command: HistoryGet, reply: History },
-  ping: { command: Ping, reply: Pong },
-} as const
+  hello: { command: Hello, reply: Welcome, permission: null },
+  'auth.refresh': { command: AuthRefresh, reply: AuthRefreshed, permission: null },
+  'conversation.create': { command: ConversationCreate, reply: ConversationCreated, permission: 'conversations:write' },
+  'conversation.open': { command: ConversationOpen, reply: ConversationOpened, permission: 'conversations:read' },
+  'conversation.close': { command: ConversationClose, reply: ConversationClosed, permission: 'conversations:read' },
+  'conversation.list': { command: ConversationList, reply: Conversations, permission: 'conversations:read' },
+  'message.send': { command: MessageSend, reply: MessageAccepted, permission: 'turns:write' },
+  'message.edit': { command: MessageEdit, reply: MessageAccepted, permission: 'turns:write' },
+  'turn.regenerate': { command: TurnRegenerate, reply: MessageAccepted, permission: 'turns:write' },
+  'turn.stop': { command: TurnStop, reply: TurnStopped, permission: 'turns:write' },
+  'history.get': { command: HistoryGet, reply: History, permission: 'conversations:read' },
+  ping: { command: Ping, reply: Pong, permission: null },
+} as const satisfies Record<string, { readonly command: unknown; readonly reply: unknown; readonly permission: Permission | null }>
 
 /** Server to client, unasked. */
 export const events = {

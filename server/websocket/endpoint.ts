@@ -5,10 +5,11 @@ import { limits } from '../../protocol/websocket/limits.ts'
 import type { Subprotocol } from '../../protocol/websocket/subprotocols.ts'
 import { errorProblem } from '../http/answer.ts'
 import { sendAnswer } from '../http/send.ts'
+import { tokenOf } from '../auth/credentials.ts'
 import { addressKey } from './address-key.ts'
 import { Connection } from './connection.ts'
 import { negotiate, type Handshake, type OriginPolicy } from './handshake.ts'
-import { Session, type SessionContext } from './session.ts'
+import { Session, type Handshaken, type SessionContext } from './session.ts'
 import type { Sessions } from './sessions.ts'
 
 /** The library cuts a connection at its limit without a word; below it we can say why. */
@@ -20,7 +21,7 @@ const idleTimeoutS = 60
 
 interface SocketData {
   readonly subprotocol: Subprotocol
-  readonly address: string
+  readonly client: Handshaken
   session: Session | null
 }
 
@@ -50,7 +51,8 @@ export function serveWebSockets(app: TemplatedApp, { context, sessions, origins,
       metrics.refusedHandshake(handshake.answer.status)
       return sendAnswer(res, handshake.answer, false)
     }
-    const data: SocketData = { subprotocol: handshake.subprotocol, address, session: null }
+    const token = tokenOf({ authorization: req.getHeader('authorization'), apiKey: req.getHeader('x-api-key') })
+    const data: SocketData = { subprotocol: handshake.subprotocol, client: { address, token }, session: null }
     res.upgrade(data, req.getHeader('sec-websocket-key'), handshake.named, req.getHeader('sec-websocket-extensions'), socketContext)
   }
 
@@ -81,9 +83,9 @@ export function serveWebSockets(app: TemplatedApp, { context, sessions, origins,
     open: (socket) => {
       const data = socket.getUserData()
       try {
-        const session = new Session(context, (owner) => new Connection(socket, data.subprotocol, owner))
+        const session = new Session(context, data.client, (owner) => new Connection(socket, data.subprotocol, owner))
         data.session = session
-        sessions.add(session, data.address)
+        sessions.add(session, data.client.address)
         metrics.opened()
       } catch (error) {
         failed(error, data.session)

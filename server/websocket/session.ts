@@ -16,10 +16,11 @@ import type { ConnectionLimits } from '../../protocol/websocket/commands/hello.t
 import { decodeCommand } from '../../protocol/websocket/codec.ts'
 import type { CloseCode } from '../../protocol/websocket/close-codes.ts'
 import type { Load } from '../../protocol/websocket/fields.ts'
-import type { CommandOf, Reply, ServerEvent } from '../../protocol/websocket/messages.ts'
+import { commands, type CommandOf, type Reply, type ServerEvent } from '../../protocol/websocket/messages.ts'
 import type { ConversationService } from '../../actors/conversation-service.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
-import type { Authenticator } from '../auth/authenticator.ts'
+import { nobody, type Authenticator, type Identity } from '../auth/authenticator.ts'
+import { actingUser, missingPermission } from '../auth/authorization.ts'
 import type { EdgeMetrics } from '../edge-metrics.ts'
 import { errorReply, isOrdered, perform, type DirectCommand, type OrderedCommand } from './commands.ts'
 import type { Connection, ConnectionOwner } from './connection.ts'
@@ -34,11 +35,21 @@ export interface SessionContext {
   readonly logger: Logger
   readonly metrics: EdgeMetrics
   monotonic(): number
+  /** Milliseconds since the epoch. */
+  now(): number
   load(): Load
   /** False where the user has too many connections already. */
   join(session: Session, userId: string): boolean
   blocked(session: Session): void
   unblocked(session: Session): void
+}
+
+/** What is known of a client before its hello. */
+export interface Handshaken {
+  /** As `addressKey` gives it. */
+  readonly address: string
+  /** Of the handshake's headers. */
+  readonly token: string | undefined
 }
 
 type Ref = string | number | undefined
@@ -47,10 +58,12 @@ type Stage = 'expecting hello' | 'greeting' | 'open' | 'leaving' | 'closed'
 export class Session implements ConnectionOwner {
   readonly connection: Connection
   readonly #context: SessionContext
+  readonly #client: Handshaken
   readonly #conversations: OpenConversations
   readonly #rate: FrameRate
   #stage: Stage = 'expecting hello'
   #userId = ''
+  #identity: Identity = nobody
   /** Commands whose reply is not on its way yet. */
   #unanswered = 0
   /** Came before the welcome. */
@@ -59,8 +72,9 @@ export class Session implements ConnectionOwner {
   #orderedRuns = false
   #loadUntold = false
 
-  constructor(context: SessionContext, connect: (owner: ConnectionOwner) => Connection) {
+  constructor(context: SessionContext, client: Handshaken, connect: (owner: ConnectionOwner) => Connection) {
     this.#context = context
+    this.#client = client
     this.connection = connect(this)
     this.#rate = new FrameRate(context.limits.frames_per_second, context.monotonic())
     this.#conversations = new OpenConversations({
@@ -185,23 +199,32 @@ export class Session implements ConnectionOwner {
   #hello(command: CommandOf<'hello'>): void {
     if (this.#stage !== 'expecting hello') return this.#refuse(command.ref, new ChatError(this.#stage === 'leaving' ? 'draining' : 'hello_repeated'))
     this.#stage = 'greeting'
-    const { authenticator } = this.#context
     void this.#settle(
       command.ref,
-      async () => authenticator.authenticate({ token: command.token, userId: command.user_id }),
-      ({ userId }) => this.#welcome(command.ref, userId),
+      async () => this.#identify(command.token ?? this.#client.token, command.user_id),
+      (known) => this.#welcome(command.ref, known),
       // Also where it is our mishap: commands that follow would find no user.
       (error) => this.#fail(command.ref, error),
     )
   }
 
-  #welcome(ref: Ref, userId: string): void {
+  async #identify(token: string | undefined, named: string | undefined): Promise<{ readonly identity: Identity; readonly userId: string }> {
+    const { authenticator } = this.#context
+    const identity = await authenticator.authenticate({ token, address: this.#client.address })
+    const userId = actingUser(identity, named)
+    if (userId !== null) return { identity, userId }
+    if (authenticator.isRequired) throw new ChatError('forbidden', 'The credentials are no user\'s own: name one.')
+    return { identity, userId: randomUUID() }
+  }
+
+  #welcome(ref: Ref, { identity, userId }: { readonly identity: Identity; readonly userId: string }): void {
     const { limits, node } = this.#context
     if (this.#stage !== 'greeting') return this.#refuse(ref, new ChatError('draining'))
     this.#userId = userId
+    this.#identity = identity
     if (!this.#context.join(this, userId)) return this.#fail(ref, new ChatError('too_many_connections'))
     this.#stage = 'open'
-    this.#answer(ref, { type: 'welcome', session_id: randomUUID(), user_id: userId, node_id: node, limits, load: this.#context.load() })
+    this.#answer(ref, { type: 'welcome', session_id: randomUUID(), user_id: userId, node_id: node, ...expiry(identity), limits, load: this.#context.load() })
     const early = this.#early
     this.#early = []
     for (const command of early) this.#take(command)
@@ -209,6 +232,8 @@ export class Session implements ConnectionOwner {
 
   #take(command: DirectCommand | OrderedCommand): void {
     this.#context.metrics.command(command.type)
+    const missing = missingPermission(this.#identity, commands[command.type].permission)
+    if (missing !== null) return this.#refuse(command.ref, missing)
     if (isOrdered(command)) {
       this.#ordered.push(command)
       this.#runOrdered()
@@ -223,9 +248,9 @@ export class Session implements ConnectionOwner {
   }
 
   async #refresh(command: CommandOf<'auth.refresh'>): Promise<Reply> {
-    const { userId } = await this.#context.authenticator.authenticate({ token: command.token, userId: this.#userId })
-    if (userId !== this.#userId) throw new ChatError('forbidden', 'The token is another user\'s.')
-    return { type: 'auth.refreshed' }
+    const { identity } = await this.#identify(command.token, this.#userId)
+    this.#identity = identity
+    return { type: 'auth.refreshed', ...expiry(identity) }
   }
 
   #runOrdered(): void {
@@ -315,4 +340,8 @@ export class Session implements ConnectionOwner {
       this.#fail(undefined, this.#publicError(error))
     }
   }
+}
+
+function expiry({ expiresAt }: Identity): { readonly expires_at?: string } {
+  return expiresAt === null ? {} : { expires_at: new Date(expiresAt).toISOString() }
 }

@@ -4,8 +4,8 @@ import { EchoedRef, Load, Ref, Timestamp } from '../fields.ts'
 export const Hello = Type.Object({
   type: Type.Literal('hello'),
   ref: Ref,
-  token: Type.Optional(Type.String({ minLength: 1, maxLength: 8192, description: 'Credentials, where the mode of authentication asks for them' })),
-  user_id: Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: 'Only with authentication mode none' })),
+  token: Type.Optional(Type.String({ minLength: 1, maxLength: 8192, description: 'An API key or a token, where the mode of authentication asks for one and the handshake brought none' })),
+  user_id: Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: 'Whom to act for, where the credentials allow it; with the mode of authentication `none`, who the client is' })),
   client: Type.Optional(Type.String({ maxLength: 128, description: 'Name and version of the client, for the log' })),
 })
 export type Hello = Static<typeof Hello>
