@@ -19,7 +19,7 @@ t.test('parameters are passed on, defaults given, the system prompt leads, and n
     ...always,
   })
   t.equal(plain.text, 'a\ufffdb', 'U+0000 cannot be stored')
-  const own = await owner.send({ question: 'own question', system: 'be brief', params: { temperature: 0.5, top_p: 0.9, max_tokens: 5, seed: 42, stop: ['x'] } })
+  const own = await owner.send({ question: 'own question', system: 'be brief', params: { temperature: 0.5, top_p: 0.9, max_tokens: 5, seed: 42, stop: ['x'], presence_penalty: 0.5, frequency_penalty: -1 } })
   await owner.ended(own)
   t.same(engine.requests[1]?.body, {
     model: 'strict',
@@ -28,6 +28,8 @@ t.test('parameters are passed on, defaults given, the system prompt leads, and n
     temperature: 0.5,
     top_p: 0.9,
     seed: 42,
+    presence_penalty: 0.5,
+    frequency_penalty: -1,
     ...always,
   })
   t.ok(engine.requests.every(({ authorization }) => authorization === 'Bearer sk-very-secret'))

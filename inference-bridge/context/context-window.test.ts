@@ -5,7 +5,7 @@ import type { ContextMessage } from '../../protocol/bus/begin.ts'
 import { EngineClient, type ChatMessage } from '../vllm/client.ts'
 import { Chain, ChainError, type FetchPage } from './chain.ts'
 import { assemblePrompt } from './context-window.ts'
-import type { Prompt } from './prompt.ts'
+import type { ChatPrompt } from './prompt.ts'
 import { TokenCounts } from './token-counts.ts'
 
 const timing = { firstTokenMs: 1000, interTokenMs: 1000, jsonTimeoutMs: 5000 }
@@ -74,7 +74,7 @@ t.test('exact counts fill the window: no exchange more would fit, and none too m
     for (const system of [null, 'be kind to people']) {
       for (const maxTokens of [50, 5000]) {
         const { page, fetch } = paged(conversation, 7)
-        const prompt = (await assemblePrompt({ chain: new Chain(page, fetch), system, model: 'simulated', window: maxModelLen, maxTokens }, counts, client, never)) as Prompt
+        const prompt = (await assemblePrompt({ chain: new Chain(page, fetch), system, model: 'simulated', window: maxModelLen, maxTokens }, counts, client, never)) as ChatPrompt
         t.ok(alternates(prompt.messages))
         const tokens = (await client.tokenizeChat('simulated', prompt.messages))?.length ?? 0
         t.ok(tokens + prompt.maxTokens <= maxModelLen, `${tokens} and ${prompt.maxTokens} in ${maxModelLen}`)
@@ -101,7 +101,7 @@ t.test('a conversation that fits by its bytes is not counted, and messages are c
   client.tokenizeText = (...given) => (calls++, tokenizeText(...given))
   client.tokenizeChat = (...given) => (calls++, tokenizeChat(...given))
   const counts = new TokenCounts({ keptMessages: 1000 })
-  const assemble = (list: readonly ContextMessage[]): Promise<Prompt | null> => {
+  const assemble = (list: readonly ContextMessage[]): Promise<ChatPrompt | null> => {
     const { page, fetch } = paged(list, 100)
     return assemblePrompt({ chain: new Chain(page, fetch), system: null, model: 'simulated', window: 1000, maxTokens: 100 }, counts, client, never)
   }
@@ -133,7 +133,7 @@ t.test('pages are read only while there is room', async (t) => {
 t.test('a question that does not fit gives no prompt', async (t) => {
   const engine = await startSimulatedVllm({ maxModelLen: 200 })
   const client = new EngineClient({ url: engine.url }, timing)
-  const long = (words: number): Promise<Prompt | null> =>
+  const long = (words: number): Promise<ChatPrompt | null> =>
     assemblePrompt({ chain: new Chain({ messages: messages(['user', 'abcdef '.repeat(words)]), more: null }, noPages), system: null, model: 'simulated', window: 200, maxTokens: 100 }, new TokenCounts({ keptMessages: 10 }), client, never)
   t.equal(await long(400), null)
   const prompt = await long(20)

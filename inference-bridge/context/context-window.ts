@@ -5,7 +5,7 @@
  */
 import type { EngineClient } from '../vllm/client.ts'
 import type { Chain, Exchange } from './chain.ts'
-import { Prompt } from './prompt.ts'
+import { ChatPrompt, RawPrompt } from './prompt.ts'
 import { templateBound, type TokenCounts } from './token-counts.ts'
 
 export interface ContextRequest {
@@ -24,10 +24,10 @@ const leastReplyTokens = 16
 const countedAtOnce = 8
 
 /** Null where question and system message alone do not fit. Rejects with EngineFailure, or as the chain's `fetch` does. */
-export async function assemblePrompt(request: ContextRequest, counts: TokenCounts, client: EngineClient, signal: AbortSignal): Promise<Prompt | null> {
+export async function assemblePrompt(request: ContextRequest, counts: TokenCounts, client: EngineClient, signal: AbortSignal): Promise<ChatPrompt | null> {
   const { chain, system, window, maxTokens } = request
   const read: Exchange[] = []
-  if (await surelyFits(request, read)) return new Prompt(system, read.reverse(), chain.question.content, maxTokens)
+  if (await surelyFits(request, read)) return new ChatPrompt(system, read.reverse(), chain.question.content, maxTokens)
 
   const { model } = request
   const template = await counts.ofTemplate(client, model, signal)
@@ -59,7 +59,15 @@ export async function assemblePrompt(request: ContextRequest, counts: TokenCount
       included.push(exchange)
     }
   }
-  return new Prompt(system, included.reverse(), chain.question.content, Math.min(maxTokens, window - total))
+  return new ChatPrompt(system, included.reverse(), chain.question.content, Math.min(maxTokens, window - total))
+}
+
+/** Null where the text does not fit. Rejects with EngineFailure. */
+export async function rawPrompt({ chain, model, window, maxTokens }: Omit<ContextRequest, 'system'>, client: EngineClient, signal: AbortSignal): Promise<RawPrompt | null> {
+  const { content } = chain.question
+  const ids = await client.tokenizePrompt(model, content, signal)
+  const room = ids === null ? maxTokens : Math.min(maxTokens, window - ids.length)
+  return room < 1 ? null : new RawPrompt(content, ids, room)
 }
 
 /**

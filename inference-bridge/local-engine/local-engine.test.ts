@@ -199,7 +199,7 @@ t.test("the bridge's own client sees a vLLM", async (t) => {
   const messages = [{ role: 'user' as const, content: 'What is the capital of France?' }]
   const promptIds = await client.tokenizeChat(name, messages)
   t.equal(await client.detokenize(name, [19556, 905]), 'Hello world')
-  const sampling = { maxTokens: 12, temperature: 0, topP: 1, seed: 7 }
+  const sampling = { maxTokens: 12, temperature: 0, topP: 1, seed: 7, presencePenalty: 0, frequencyPenalty: 0 }
   const chunks: StreamChunk[] = []
   t.same(await client.streamChat(name, messages, sampling, (chunk) => chunks.push(chunk)).done, { type: 'finished', reason: 'length' })
   t.same(chunks.find((chunk) => chunk.promptIds !== null)?.promptIds, promptIds)

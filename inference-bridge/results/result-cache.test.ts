@@ -3,6 +3,7 @@ import t from 'tap'
 import { writeMsgpack } from '../../protocol/msgpack/writer.ts'
 import { MemoryCache } from '../../platform/cache/memory/memory-cache.ts'
 import { seal } from '../../platform/cache/sealed.ts'
+import type { ChatMessage } from '../vllm/client.ts'
 import { ResultCache, resultKey, type Question, type Result } from './result-cache.ts'
 
 const newCaches = () => {
@@ -13,8 +14,8 @@ const question: Question = {
   userId: 'ann',
   model: 'model',
   revision: 'weights',
-  messages: [{ role: 'system', content: 'Be brief.' }, { role: 'user', content: 'Why?' }],
-  sampling: { maxTokens: 100, temperature: 0, topP: 1, seed: null },
+  asked: [{ role: 'system', content: 'Be brief.' }, { role: 'user', content: 'Why?' }],
+  sampling: { maxTokens: 100, temperature: 0, topP: 1, seed: null, presencePenalty: 0, frequencyPenalty: 0 },
   stop: ['.'],
 }
 
@@ -33,18 +34,22 @@ t.test('a reply comes back as it was kept', async () => {
 })
 
 t.test('whatever makes another reply, and whoever asks, makes another key', async (t) => {
-  const { sampling, messages } = question
+  const { sampling } = question
+  const messages = question.asked as ChatMessage[]
   const others: Question[] = [
     { ...question, userId: 'bob' },
     { ...question, model: 'other' },
     { ...question, revision: 'other weights' },
     { ...question, revision: null },
-    { ...question, messages: messages.slice(1) },
-    { ...question, messages: [{ role: 'user', content: 'Be brief.' }, { role: 'user', content: 'Why?' }] },
-    { ...question, messages: [...messages, { role: 'user', content: '' }] },
+    { ...question, asked: messages.slice(1) },
+    { ...question, asked: [{ role: 'user', content: 'Be brief.' }, { role: 'user', content: 'Why?' }] },
+    { ...question, asked: [...messages, { role: 'user', content: '' }] },
+    { ...question, asked: 'Why?' },
     { ...question, sampling: { ...sampling, maxTokens: 101 } },
     { ...question, sampling: { ...sampling, topP: 0.5 } },
     { ...question, sampling: { ...sampling, seed: 0 } },
+    { ...question, sampling: { ...sampling, presencePenalty: 1 } },
+    { ...question, sampling: { ...sampling, frequencyPenalty: 1 } },
     { ...question, stop: [] },
     { ...question, stop: ['.', ''] },
   ]

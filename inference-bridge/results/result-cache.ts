@@ -18,7 +18,8 @@ export interface Question {
   readonly model: string
   /** Which weights the engine serves under that name, as far as it tells. */
   readonly revision: string | null
-  readonly messages: readonly ChatMessage[]
+  /** A raw prompt, or what goes into the chat template. */
+  readonly asked: string | readonly ChatMessage[]
   readonly sampling: Sampling
   readonly stop: readonly string[]
 }
@@ -52,11 +53,12 @@ export class ResultCache {
 }
 
 /** Null where the reply may be another each time: it is drawn by chance. */
-export function resultKey({ userId, model, revision, messages, sampling, stop }: Question): string | null {
+export function resultKey({ userId, model, revision, asked, sampling, stop }: Question): string | null {
   if (sampling.temperature !== 0) return null
-  const { maxTokens, topP, seed } = sampling
-  const asked = JSON.stringify([userId, model, revision, maxTokens, topP, seed, stop, messages.map(({ role, content }) => [role, content])])
-  return `result:${format}:${createHash('sha256').update(asked).digest('base64url')}`
+  const { maxTokens, topP, seed, presencePenalty, frequencyPenalty } = sampling
+  const prompt = typeof asked === 'string' ? asked : asked.map(({ role, content }) => [role, content])
+  const question = JSON.stringify([userId, model, revision, maxTokens, topP, seed, presencePenalty, frequencyPenalty, stop, prompt])
+  return `result:${format}:${createHash('sha256').update(question).digest('base64url')}`
 }
 
 function resultOf(entry: Uint8Array): Result | null {

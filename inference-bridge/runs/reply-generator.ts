@@ -8,8 +8,8 @@ import type { Outcome } from '../../protocol/bus/finish.ts'
 import { busVersion, contextSubject } from '../../protocol/bus/subjects.ts'
 import type { Usage } from '../../protocol/websocket/fields.ts'
 import { Chain, ChainError } from '../context/chain.ts'
-import { assemblePrompt } from '../context/context-window.ts'
-import type { Prompt } from '../context/prompt.ts'
+import { assemblePrompt, rawPrompt } from '../context/context-window.ts'
+import { RawPrompt, type Prompt } from '../context/prompt.ts'
 import type { WholeTokens } from '../generation/whole-tokens.ts'
 import type { ChosenReplica } from '../replicas/replica-set.ts'
 import type { Replica } from '../replicas/replica.ts'
@@ -129,7 +129,7 @@ export class ReplyGenerator {
 
   /** The reason why to stop, a failure of the engine, or null where the state of run and generation says all. */
   async #try({ replica, served }: ChosenReplica): Promise<GenerationResult | EngineFailure | null> {
-    const { generation, grant, signal } = this.#run
+    const { generation } = this.#run
     const window = served.maxModelLength ?? assumedWindowTokens
     const release = replica.acquire()
     let outcome: EngineFailure | null | 'left' = 'left'
@@ -140,7 +140,7 @@ export class ReplyGenerator {
       if (this.#prompt === null) return { type: 'ended', outcome: failed('context_too_long') }
       if (await this.#recall(this.#prompt, served)) return null
       if (generation.ids.count > 0 && this.#promptIds === null) {
-        this.#promptIds = await replica.client.tokenizeChat(grant.model, this.#prompt.messages, signal)
+        this.#promptIds = await this.#tokenize(this.#prompt, replica)
         if (this.#promptIds === null) return { type: 'lost' }
         // The engine refused such a prompt when the reply was begun, and got a shorter one: it is to get that again.
         if (this.#promptIds.length >= window) return this.#dropOldest() ? null : { type: 'ended', outcome: failed('context_too_long') }
@@ -151,7 +151,7 @@ export class ReplyGenerator {
         return null
       }
       if (this.#run.stopped !== null) return null
-      const end = await this.#stream(replica, room - generation.ids.count)
+      const end = await this.#stream(replica, this.#prompt, room - generation.ids.count)
       if (end === 'deadline') return { type: 'ended', outcome: failed('deadline_exceeded') }
       if (end !== 'stopped') outcome = end
       return outcome === 'left' ? null : outcome
@@ -170,7 +170,7 @@ export class ReplyGenerator {
   }
 
   /** Null for a reply that is complete; `deadline` and `stopped` where this side broke off. */
-  async #stream(replica: Replica, maxTokens: number): Promise<EngineFailure | null | 'deadline' | 'stopped'> {
+  async #stream(replica: Replica, prompt: Prompt, maxTokens: number): Promise<EngineFailure | null | 'deadline' | 'stopped'> {
     const { publisher, clock, metrics } = this.#dependencies
     const { generation, grant } = this.#run
     const { model } = grant
@@ -202,7 +202,9 @@ export class ReplyGenerator {
     }
     const stream = resumes
       ? replica.client.streamContinuation(model, [...(this.#promptIds ?? []), ...generation.ids.list(0, generation.ids.count)], sampling, onChunk)
-      : replica.client.streamChat(model, this.#prompt?.messages ?? [], sampling, onChunk)
+      : prompt instanceof RawPrompt
+        ? replica.client.streamContinuation(model, prompt.ids ?? prompt.text, sampling, onChunk)
+        : replica.client.streamChat(model, prompt.messages, sampling, onChunk)
     this.#run.generatesWith(stream)
     let late = false
     const onDeadline = (): void => {
@@ -226,7 +228,14 @@ export class ReplyGenerator {
   #sampling(maxTokens: number): Sampling {
     const { params } = this.#run.grant
     const { defaults } = this.#dependencies
-    return { maxTokens, temperature: params.temperature ?? defaults.temperature, topP: params.top_p ?? defaults.topP, seed: params.seed ?? null }
+    return {
+      maxTokens,
+      temperature: params.temperature ?? defaults.temperature,
+      topP: params.top_p ?? defaults.topP,
+      seed: params.seed ?? null,
+      presencePenalty: params.presence_penalty ?? 0,
+      frequencyPenalty: params.frequency_penalty ?? 0,
+    }
   }
 
   /** Whether the whole reply was known. Only a reply of which nothing was written yet is asked for. */
@@ -234,7 +243,7 @@ export class ReplyGenerator {
     const { results } = this.#dependencies
     const { generation, grant, sent } = this.#run
     if (results === null) return false
-    const key = resultKey({ userId: grant.user_id, model: grant.model, revision, messages: prompt.messages, sampling: this.#sampling(prompt.maxTokens), stop: grant.params.stop ?? [] })
+    const key = resultKey({ userId: grant.user_id, model: grant.model, revision, asked: prompt instanceof RawPrompt ? prompt.text : prompt.messages, sampling: this.#sampling(prompt.maxTokens), stop: grant.params.stop ?? [] })
     if (key === this.#resultKey) return false
     const untouched = generation.ids.count === 0 && generation.text === '' && sent.text === 0
     // What another question began is no answer to this one.
@@ -250,7 +259,14 @@ export class ReplyGenerator {
     const { grant, signal } = this.#run
     const { counts, defaults } = this.#dependencies
     const chain = new Chain(grant, (leaf) => this.#fetchPage(leaf))
-    return assemblePrompt({ chain, system: grant.system ?? defaults.systemPrompt ?? null, model: grant.model, window, maxTokens: this.#maxTokens }, counts, replica.client, signal)
+    const request = { chain, model: grant.model, window, maxTokens: this.#maxTokens }
+    if (grant.params.raw === true) return rawPrompt(request, replica.client, signal)
+    return assemblePrompt({ ...request, system: grant.system ?? defaults.systemPrompt ?? null }, counts, replica.client, signal)
+  }
+
+  /** Null where the engine cannot tell. */
+  async #tokenize(prompt: Prompt, { client }: Replica): Promise<readonly number[] | null> {
+    return prompt instanceof RawPrompt ? prompt.ids : client.tokenizeChat(this.#run.grant.model, prompt.messages, this.#run.signal)
   }
 
   /** Drops the oldest exchange of a prompt that was too long after all. False where there is none. */

@@ -8,7 +8,7 @@ import { EngineFailure } from './failure.ts'
 import type { StreamChunk } from './stream-chunk.ts'
 
 const timing = { firstTokenMs: 5000, interTokenMs: 5000, jsonTimeoutMs: 2000 }
-const sampling = { maxTokens: 10, temperature: 0, topP: 1, seed: null }
+const sampling = { maxTokens: 10, temperature: 0, topP: 1, seed: null, presencePenalty: 0, frequencyPenalty: 0 }
 const question = [{ role: 'user', content: 'hello' }] as const
 
 interface FakeEngine {

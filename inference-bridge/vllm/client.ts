@@ -27,12 +27,15 @@ export interface ChatMessage {
   readonly content: string
 }
 
-/** All of them are always sent: what is not comes from the model's generation_config.json. */
+/** All that a model's generation_config.json could set is always sent. */
 export interface Sampling {
   readonly maxTokens: number
   readonly temperature: number
   readonly topP: number
   readonly seed: number | null
+  /** Counted over the tokens that this request generates: what it goes on from is prompt to the engine. */
+  readonly presencePenalty: number
+  readonly frequencyPenalty: number
 }
 
 export type OnChunk = (chunk: StreamChunk) => void
@@ -82,6 +85,11 @@ export class EngineClient {
     return this.#tokenize({ model, messages, add_generation_prompt: true }, signal)
   }
 
+  /** Ids of a text as a whole prompt, begun as the tokenizer is set up to. Null where the engine cannot tell. */
+  async tokenizePrompt(model: string, text: string, signal?: AbortSignal): Promise<readonly number[] | null> {
+    return this.#tokenize({ model, prompt: text, add_special_tokens: true }, signal)
+  }
+
   /** Ids of a text by itself. Null where the engine cannot tell. */
   async tokenizeText(model: string, text: string, signal?: AbortSignal): Promise<readonly number[] | null> {
     return this.#tokenize({ model, prompt: text, add_special_tokens: false }, signal)
@@ -98,9 +106,9 @@ export class EngineClient {
     return this.#stream('/v1/chat/completions', { model, messages, ...samplingFields(sampling) }, onChunk)
   }
 
-  /** What goes on from exactly these ids. */
-  streamContinuation(model: string, promptIds: readonly number[], sampling: Sampling, onChunk: OnChunk): EngineStream {
-    return this.#stream('/v1/completions', { model, prompt: promptIds, add_special_tokens: false, ...samplingFields(sampling) }, onChunk)
+  /** What goes on from exactly these ids, or from a text that the engine makes ids of as of a whole prompt. */
+  streamContinuation(model: string, prompt: readonly number[] | string, sampling: Sampling, onChunk: OnChunk): EngineStream {
+    return this.#stream('/v1/completions', { model, prompt, add_special_tokens: typeof prompt === 'string', ...samplingFields(sampling) }, onChunk)
   }
 
   /** Closes every connection, and so aborts every request. */
@@ -155,8 +163,16 @@ export class EngineClient {
   }
 }
 
-function samplingFields({ maxTokens, temperature, topP, seed }: Sampling): object {
-  return { max_tokens: maxTokens, temperature, top_p: topP, ...(seed === null ? {} : { seed }) }
+/** What asks for nothing is left out, as not every engine knows it. */
+function samplingFields({ maxTokens, temperature, topP, seed, presencePenalty, frequencyPenalty }: Sampling): object {
+  return {
+    max_tokens: maxTokens,
+    temperature,
+    top_p: topP,
+    ...(seed === null ? {} : { seed }),
+    ...(presencePenalty === 0 ? {} : { presence_penalty: presencePenalty }),
+    ...(frequencyPenalty === 0 ? {} : { frequency_penalty: frequencyPenalty }),
+  }
 }
 
 async function readText(body: AsyncIterable<unknown>): Promise<string> {

@@ -29,8 +29,11 @@ export const Params = Type.Object({
   temperature: Type.Optional(Type.Number({ minimum: 0, maximum: 2, description: '0: always the likeliest token' })),
   top_p: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1, description: 'Sample among the likeliest tokens that make up this share' })),
   max_tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: 131072, description: 'Length of the reply at most' })),
+  presence_penalty: Type.Optional(Type.Number({ minimum: -2, maximum: 2, description: 'Above 0: tokens that the reply has already become less likely' })),
+  frequency_penalty: Type.Optional(Type.Number({ minimum: -2, maximum: 2, description: 'As presence_penalty, for each time that the reply has a token' })),
   seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1, description: 'Of the random numbers that sampling draws' })),
   stop: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: limits.stopStringLength }), { maxItems: limits.stopStrings, description: 'The reply ends before the first of these' })),
+  raw: Type.Optional(Type.Boolean({ description: 'The text is the prompt as it is: no chat template, no system message, no history' })),
 })
 export type Params = Static<typeof Params>
 
