@@ -10,6 +10,7 @@ import type { Metrics } from '../platform/metrics/metrics.ts'
 import { declareBridgeMetrics } from './bridge-metrics.ts'
 import { TokenCounts } from './context/token-counts.ts'
 import { DeltaPublisher } from './delivery/delta-publisher.ts'
+import { ModelsEndpoint } from './models-endpoint.ts'
 import { ReplicaSet } from './replicas/replica-set.ts'
 import { ResultCache } from './results/result-cache.ts'
 import { RunRegistry } from './runs/run-registry.ts'
@@ -58,6 +59,7 @@ class InferenceBridge implements Bridge {
   readonly #channel: Channel
   readonly #replicas: ReplicaSet
   readonly #registry: RunRegistry
+  readonly #models: ModelsEndpoint
   readonly #worker: TurnWorker
   readonly #scheduler: Scheduler
   #starting: Promise<void> | undefined
@@ -69,7 +71,9 @@ class InferenceBridge implements Bridge {
     this.name = name
     this.#channel = channel
     this.#replicas = new ReplicaSet({ engines, timing, clock, logger })
-    this.#registry = new RunRegistry(new Refusals({ logger, monotonic: () => clock.monotonic() }))
+    const refusals = new Refusals({ logger, monotonic: () => clock.monotonic() })
+    this.#registry = new RunRegistry(refusals)
+    this.#models = new ModelsEndpoint(this.#replicas, refusals)
     const bridgeMetrics = declareBridgeMetrics(metrics, { replicas: this.#replicas, keptRuns: () => this.#registry.size, waitingJobs: () => this.#scheduler.waiting })
     const publisher = new DeltaPublisher({ bridge: name, channel, clock, flushMs: timing.deltaFlushMs, beatMs: timing.beatMs, onBatch: (items, bytes, dropped) => bridgeMetrics.deltaBatch(items, bytes, dropped) })
     const counts = new TokenCounts({ keptMessages: keptTokenCounts })
@@ -112,10 +116,12 @@ class InferenceBridge implements Bridge {
     this.#registry.listen(this.#channel, this.name)
     this.#replicas.onReadyChange((ready) => this.#scheduler.setActive(ready))
     await this.#replicas.start()
+    this.#models.listen(this.#channel, this.name)
   }
 
   async #stop(): Promise<void> {
     const drained = this.drain()
+    this.#models.close()
     this.#worker.stop()
     await drained
     this.#registry.close()

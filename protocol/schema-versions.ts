@@ -3,6 +3,6 @@
  * validated, not descriptions.
  */
 export const schemaVersions = {
-  websocket: { version: 'chatterbot.v1', sha256: '9b5a946abe7936c481a3caa668872991d1dd6be97ce07a334d3c6ff14acc12c3' },
-  bus: { version: 1, sha256: '1e8635ff26e74a7e132006998b78405ddb529c67ec1d0d993a5d0bd888b9f8f3' },
+  websocket: { version: 'chatterbot.v1', sha256: 'b862f7f4b81f306638a5e503c34b467039d8e105024423e02995c02b5722c71a' },
+  bus: { version: 1, sha256: '9ea686c2ff2ce958db150faa56afbc430cabbd42a81722202e8a25c8333067c0' },
 } as const

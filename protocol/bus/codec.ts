@@ -49,6 +49,8 @@ export const decodeTakenNotice = decoderOf(busMessages.TakenNotice)
 export const decodeDeadLetterMessage = decoderOf(busMessages.DeadLetterMessage)
 export const decodeRetryRequest = decoderOf(busMessages.RetryRequest)
 export const decodeRetryReply = decoderOf(busMessages.RetryReply)
+export const decodeModelsRequest = decoderOf(busMessages.ModelsRequest)
+export const decodeModelsReply = decoderOf(busMessages.ModelsReply)
 
 function decoderOf<S extends TSchema>(schema: S): (payload: Uint8Array) => Static<S> {
   const validator = Compile(schema)

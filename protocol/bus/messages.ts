@@ -6,13 +6,15 @@ import { DeltaBatch } from './deltas.ts'
 import { FinishReply, FinishRequest } from './finish.ts'
 import { FollowedBatch, FollowerNotice, FollowReply, FollowRequest, TakenNotice } from './following.ts'
 import { ForwardReply, ForwardRequest } from './forwarding.ts'
+import { ModelsReply, ModelsRequest } from './models.ts'
 import { RetryReply, RetryRequest } from './retry.ts'
 
 export const busMessages = {
   BeginRequest, BeginReply, ContextRequest, ContextReply, ControlRequest, ControlReply, DeltaBatch, FinishRequest, FinishReply,
   ForwardRequest, ForwardReply, FollowRequest, FollowReply, FollowedBatch, FollowerNotice, TakenNotice, DeadLetterMessage, RetryRequest, RetryReply,
+  ModelsRequest, ModelsReply,
 } as const
 
 export type BusMessage =
   | BeginRequest | BeginReply | ContextRequest | ContextReply | ControlRequest | ControlReply | DeltaBatch | FinishRequest | FinishReply
-  | ForwardRequest | ForwardReply | FollowRequest | FollowReply | FollowedBatch | FollowerNotice | TakenNotice | DeadLetterMessage | RetryRequest | RetryReply
+  | ForwardRequest | ForwardReply | FollowRequest | FollowReply | FollowedBatch | FollowerNotice | TakenNotice | DeadLetterMessage | RetryRequest | RetryReply | ModelsRequest | ModelsReply

@@ -5,6 +5,9 @@ export const contextSubject = 'turn.context'
 export const finishSubject = 'turn.finish'
 /** An operator asks for a failed turn to be tried again. */
 export const retrySubject = 'turn.retry'
+/** What the engines serve, asked of any bridge. */
+export const bridgesQueueGroup = 'bridges'
+export const modelsSubject = 'models.list'
 /** Batches of deltas and beats of one bridge for one edge. */
 export const deltasSubject = (node: string): string => `edge.${node}.deltas`
 /** Begin and finish asked of one edge: of the owner, by a bridge that knows it and by edges that were asked instead. */
