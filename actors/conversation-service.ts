@@ -1,7 +1,10 @@
 /** The door to the actors: what the edge's transports (WebSocket, REST) call. Errors are rejections with ChatError. */
 import type { Origin } from '../protocol/bus/origin.ts'
-import type { CommandOf, ReplyOf } from '../protocol/websocket/messages.ts'
+import type { TurnSnapshot } from '../protocol/websocket/commands/conversation-open.ts'
+import type { Pace, TurnState } from '../protocol/websocket/fields.ts'
+import type { CommandOf, ReplyOf, ServerEvent } from '../protocol/websocket/messages.ts'
 import type { Subprotocol } from '../protocol/websocket/subprotocols.ts'
+import type { StoredReply } from '../storage/conversation-store.ts'
 
 /** One transport connection, as the actors see it. */
 export interface ClientConnection {
@@ -14,6 +17,17 @@ export interface ClientConnection {
   fellBehind(): void
 }
 
+/** A client that encodes for itself: server-sent events, an answer that is sent whole. Else as a ClientConnection. */
+export interface PartsClient {
+  readonly writable: boolean
+  /** Text of a turn's attempt, from `offset` to `end`. */
+  delta(turnId: string, attempt: number, offset: number, end: number, text: string): void
+  event(event: ServerEvent): void
+  fellBehind(): void
+}
+
+export type FeedClient = ClientConnection | PartsClient
+
 /** One connection's view of one open conversation. It holds positions only, never text. */
 export interface Subscription {
   readonly conversationId: number
@@ -21,7 +35,39 @@ export interface Subscription {
   start(): void
   /** Call when the connection is writable again. */
   pump(): void
+  /** From now on; what waits is sent at once where the pace becomes live. */
+  setPace(pace: Pace): void
   close(): void
+}
+
+/** How far a client has got with a turn's reply; offset 0 of attempt 1 where it has nothing. */
+export interface TurnPosition {
+  readonly attempt: number
+  readonly offset: number
+}
+
+/** An unfinished turn as it stood, and what follows from there. */
+export interface FollowedTurn {
+  /** Its `text` goes on from the position that was named, or from the start where the attempt is another or the position is beyond the text. */
+  readonly turn: TurnSnapshot
+  /** Of the conversation: parts of its other turns come as well. */
+  readonly subscription: Subscription
+}
+
+/** A turn, ended or not. Times in milliseconds since the epoch. */
+export interface TurnStatus {
+  readonly userId: string
+  readonly conversationId: number
+  readonly turnId: string
+  readonly userMessageId: number
+  readonly replyMessageId: number
+  readonly state: TurnState | 'finished' | 'failed'
+  readonly attempt: number
+  readonly model: string | null
+  readonly acceptedAt: number
+  readonly deadlineAt: number
+  /** Once it has ended. */
+  readonly reply: StoredReply | null
 }
 
 export interface ConversationService {
@@ -35,6 +81,15 @@ export interface ConversationService {
   edit(userId: string, command: CommandOf<'message.edit'>, origin?: Origin): Promise<ReplyOf<'message.edit'>>
   regenerate(userId: string, command: CommandOf<'turn.regenerate'>, origin?: Origin): Promise<ReplyOf<'turn.regenerate'>>
   stop(userId: string, command: CommandOf<'turn.stop'>): Promise<ReplyOf<'turn.stop'>>
+  /**
+   * One turn's reply, from a position on, without a read of the store where the turn's conversation is here. Null: it is not
+   * among the unfinished ones, and `turn` tells how it ended. `onMoved` as for `open`.
+   */
+  follow(userId: string, turn: { readonly conversationId: number; readonly turnId: string; readonly position: TurnPosition }, client: PartsClient, onMoved: () => void): Promise<FollowedTurn | null>
+  /** Of this user, or of anybody where that is null. Rejects with `turn_not_found`. */
+  turn(userId: string | null, turnId: string): Promise<TurnStatus>
+  /** Null where there is no such conversation. */
+  ownerOf(conversationId: number): Promise<string | null>
   /** Unfinished turns of this process, and what a new one may expect. */
   load(): { readonly queue_depth: number; readonly eta_ms: number }
 }

@@ -53,6 +53,9 @@ export function limitTurns(service: ConversationService, { limit, store }: TurnL
     edit: (userId, command, origin) => start(userId, command, () => service.edit(userId, command, origin)),
     regenerate: (userId, command, origin) => start(userId, command, () => service.regenerate(userId, command, origin)),
     stop: (userId, command) => service.stop(userId, command),
+    follow: (userId, turn, client, onMoved) => service.follow(userId, turn, client, onMoved),
+    turn: (userId, turnId) => service.turn(userId, turnId),
+    ownerOf: (conversationId) => service.ownerOf(conversationId),
     load: () => service.load(),
   }
 }

@@ -147,6 +147,15 @@ export interface MessagePage {
   readonly hasMore: boolean
 }
 
+/** A reply with what it took. */
+export interface StoredReply {
+  readonly message: Message
+  readonly usage: Usage | null
+  readonly timing: Timing
+  readonly cached: boolean
+  readonly costUsd: number | null
+}
+
 export interface CreateConversation {
   readonly userId: string
   readonly clientConversationId: string | null
@@ -176,6 +185,8 @@ export interface ConversationStore {
   messagesBefore(conversationId: number, page: { readonly before?: number; readonly limit: number; readonly maxBytes: number }): Promise<MessagePage>
   messagesAfter(conversationId: number, page: { readonly after: number; readonly limit: number; readonly maxBytes: number }): Promise<MessagePage>
   message(conversationId: number, messageId: number): Promise<Message | null>
+  /** Null where there is no such reply of a turn. */
+  reply(conversationId: number, messageId: number): Promise<StoredReply | null>
   /** From `leaf` up the chain of parents, given oldest first; `more` is the parent of the oldest where the page was full. */
   path(conversationId: number, page: { readonly leaf: number; readonly limit: number; readonly maxBytes: number }): Promise<{ readonly messages: readonly Message[]; readonly more: number | null }>
   /** The turn that a clientMessageId was accepted for, ended or not, and the hash of its command. */

@@ -3,13 +3,12 @@ import t from 'tap'
 import { decodeServerMessage } from '../../protocol/websocket/client-codec.ts'
 import type { ServerEvent } from '../../protocol/websocket/messages.ts'
 import type { Subprotocol } from '../../protocol/websocket/subprotocols.ts'
-import type { ClientConnection } from '../conversation-service.ts'
+import type { ClientConnection, PartsClient } from '../conversation-service.ts'
 import { Feed } from './feed.ts'
 import { Flusher } from './flusher.ts'
 
-/** A client that shows what it is sent, over a connection that can be blocked. */
-class Reader implements ClientConnection {
-  readonly subprotocol: Subprotocol
+/** A client that shows what it is told, over a connection that can be blocked. */
+class Reader {
   writable = true
   /** Blocks after each frame, as a full socket buffer does. */
   slow = false
@@ -17,15 +16,11 @@ class Reader implements ClientConnection {
   frames = 0
   readonly shown = new Map<string, { attempt: number; text: string; ended: boolean }>()
 
-  constructor(subprotocol: Subprotocol) {
-    this.subprotocol = subprotocol
-  }
-
-  send(frame: string | Uint8Array): void {
+  take(event: ServerEvent): void {
     if (!this.writable) throw new Error('sent while not writable')
     this.frames += 1
     if (this.slow) this.writable = false
-    this.apply(decodeServerMessage(this.subprotocol, frame) as ServerEvent)
+    this.apply(event)
   }
 
   fellBehind(): void {
@@ -51,6 +46,35 @@ class Reader implements ClientConnection {
   }
 }
 
+class FramesReader extends Reader implements ClientConnection {
+  readonly subprotocol: Subprotocol
+
+  constructor(subprotocol: Subprotocol) {
+    super()
+    this.subprotocol = subprotocol
+  }
+
+  send(frame: string | Uint8Array): void {
+    this.take(decodeServerMessage(this.subprotocol, frame) as ServerEvent)
+  }
+}
+
+class PartsReader extends Reader implements PartsClient {
+  delta(turn_id: string, attempt: number, offset: number, end: number, text: string): void {
+    this.take({ type: 'turn.delta', turn_id, attempt, offset, end, text })
+  }
+
+  event(event: ServerEvent): void {
+    this.take(event)
+  }
+}
+
+type Kind = Subprotocol | 'parts'
+
+function readerOf(kind: Kind): FramesReader | PartsReader {
+  return kind === 'parts' ? new PartsReader() : new FramesReader(kind)
+}
+
 const turnIds = Array.from({ length: 40 }, (_, n) => `01900000-0000-7000-8000-${String(n).padStart(12, '0')}`)
 
 function started(turn_id: string, attempt: number): ServerEvent {
@@ -66,7 +90,8 @@ const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('flush' as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('end' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('anew' as const) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('join' as const), slow: fc.boolean(), msgpack: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('join' as const), slow: fc.boolean(), kind: fc.constantFrom<Kind>('chatterbot.v1.json', 'chatterbot.v1.msgpack', 'parts') }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('pace' as const), reader: fc.nat(), pace: fc.constantFrom('live' as const, 'whole' as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('drain' as const), reader: fc.nat() }) },
 )
 
@@ -76,8 +101,8 @@ t.test('every reader, however slow and whenever it came, shows each turn in full
       const feed = new Feed(1, { markDirty: () => undefined, held: false })
       const readers: { reader: Reader; subscription: ReturnType<Feed['subscribe']>; from: number }[] = []
       const replies: { text: string; attempt: number }[] = [{ text: '', attempt: 1 }]
-      const join = (slow: boolean, subprotocol: Subprotocol): void => {
-        const reader = new Reader(subprotocol)
+      const join = (slow: boolean, kind: Kind): void => {
+        const reader = readerOf(kind)
         reader.slow = slow
         const current = replies.length - 1
         const { text, attempt } = replies[current] as { text: string; attempt: number }
@@ -109,7 +134,8 @@ t.test('every reader, however slow and whenever it came, shows each turn in full
           replies.push({ text: '', attempt: 1 })
           feed.emit(started(turnIds[current + 1] as string, 1))
         }
-        if (each.do === 'join') join(each.slow, each.msgpack ? 'chatterbot.v1.msgpack' : 'chatterbot.v1.json')
+        if (each.do === 'join') join(each.slow, each.kind)
+        if (each.do === 'pace') readers[each.reader % readers.length]?.subscription.setPace(each.pace)
         if (each.do === 'drain') {
           const chosen = readers[each.reader % readers.length]
           if (chosen) {
@@ -122,6 +148,7 @@ t.test('every reader, however slow and whenever it came, shows each turn in full
         while (!reader.behind) {
           reader.writable = true
           const before = reader.frames
+          subscription.setPace('live')
           subscription.pump()
           if (reader.frames === before) break
         }
@@ -139,8 +166,8 @@ t.test('every reader, however slow and whenever it came, shows each turn in full
 
 t.test('a reader that stays behind more events than are kept is given up, and the others are not', async (t) => {
   const feed = new Feed(1, { markDirty: () => undefined, held: false })
-  const slow = new Reader('chatterbot.v1.json')
-  const fast = new Reader('chatterbot.v1.json')
+  const slow = new FramesReader('chatterbot.v1.json')
+  const fast = new FramesReader('chatterbot.v1.json')
   const [, second] = [slow, fast].map((reader) => {
     const subscription = feed.subscribe(reader, null)
     subscription.start()
@@ -164,7 +191,7 @@ t.test('a reader that stays behind more events than are kept is given up, and th
 t.test('the first text goes at once, the rest in step, one frame for all that came', async (t) => {
   const flusher = new Flusher(() => performance.now())
   const feed = new Feed(1, flusher)
-  const reader = new Reader('chatterbot.v1.json')
+  const reader = new FramesReader('chatterbot.v1.json')
   const turnId = turnIds[0] as string
   feed.subscribe(reader, null).start()
   feed.emit(started(turnId, 1))
@@ -176,4 +203,44 @@ t.test('the first text goes at once, the rest in step, one frame for all that ca
   flusher.close()
   t.equal(reader.shown.get(turnId)?.text, 'abcdef')
   t.equal(reader.frames, 3, 'started, the first text, the rest')
+})
+
+t.test('where nobody wants text as it comes, it waits for the end, and costs no flush', async (t) => {
+  let marked = 0
+  const feed = new Feed(1, { markDirty: () => (marked += 1), held: false })
+  const whole = new PartsReader()
+  const other = new FramesReader('chatterbot.v1.json')
+  const turnId = turnIds[0] as string
+  for (const reader of [whole, other]) {
+    const subscription = feed.subscribe(reader, null)
+    subscription.setPace('whole')
+    subscription.start()
+  }
+  feed.emit(started(turnId, 1))
+  feed.flush()
+  marked = 0
+  for (const text of 'abcdef') feed.show(turnId, 1, text)
+  t.equal(marked, 0)
+  feed.flush()
+  t.equal(whole.frames, 1, 'started only')
+  feed.emit(finished(turnId, 1, 6))
+  feed.flush()
+  for (const reader of [whole, other]) {
+    t.same(reader.shown.get(turnId), { attempt: 1, text: 'abcdef', ended: true })
+    t.equal(reader.frames, 3, 'started, the text, the end')
+  }
+})
+
+t.test('a client may close its subscription on what it is told', async (t) => {
+  const feed = new Feed(1, { markDirty: () => undefined, held: false })
+  const turnId = turnIds[0] as string
+  const told: string[] = []
+  const subscription = feed.subscribe({ writable: true, delta: () => told.push('delta'), event: ({ type }) => { told.push(type); subscription.close() }, fellBehind: () => told.push('behind') }, null)
+  subscription.start()
+  feed.emit(started(turnId, 1))
+  feed.show(turnId, 1, 'a')
+  feed.flush()
+  feed.flush()
+  t.same(told, ['turn.started'])
+  t.notOk(feed.hasAudience)
 })

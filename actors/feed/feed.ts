@@ -6,7 +6,8 @@
 import { encodeDelta, encodeServerMessage } from '../../protocol/websocket/codec.ts'
 import type { ServerEvent } from '../../protocol/websocket/messages.ts'
 import type { Subprotocol } from '../../protocol/websocket/subprotocols.ts'
-import type { ClientConnection, Subscription } from '../conversation-service.ts'
+import type { Pace } from '../../protocol/websocket/fields.ts'
+import type { ClientConnection, FeedClient, PartsClient, Subscription } from '../conversation-service.ts'
 
 type Frame = string | Uint8Array
 
@@ -37,17 +38,23 @@ interface Position {
 
 class Subscriber implements Subscription {
   readonly conversationId: number
-  readonly connection: ClientConnection
+  readonly client: FeedClient
+  /** One of both is the client. */
+  readonly framed: ClientConnection | null
+  readonly parts: PartsClient | null
   readonly #feed: Feed
   index: number
   started = false
   closed = false
+  live = true
   position: Position | null
 
-  constructor(feed: Feed, conversationId: number, connection: ClientConnection, index: number) {
+  constructor(feed: Feed, conversationId: number, client: FeedClient, index: number) {
     this.#feed = feed
     this.conversationId = conversationId
-    this.connection = connection
+    this.client = client
+    this.framed = 'subprotocol' in client ? client : null
+    this.parts = 'subprotocol' in client ? null : client
     this.index = index
     this.position = null
   }
@@ -59,6 +66,13 @@ class Subscriber implements Subscription {
 
   pump(): void {
     this.#feed.pump(this)
+  }
+
+  setPace(pace: Pace): void {
+    const live = pace === 'live'
+    if (live === this.live || this.closed) return
+    this.live = live
+    this.#feed.paced(this)
   }
 
   close(): void {
@@ -85,6 +99,8 @@ export class Feed {
   readonly #schedule: FeedSchedule
   readonly #subscribers = new Set<Subscriber>()
   readonly #taps = new Set<FeedTap>()
+  /** Subscribers that get text as it comes: where there is none, text needs no flush. */
+  #live = 0
   #entries: Entry[] = []
   /** Index of the first entry kept. */
   #base = 0
@@ -114,15 +130,24 @@ export class Feed {
   }
 
   /** A subscriber that will see all events from now on, and of the turn's text what lies beyond `position`. */
-  subscribe(connection: ClientConnection, position: Readonly<Position> | null): Subscription {
-    const subscriber = new Subscriber(this, this.#conversationId, connection, this.#base + this.#entries.length)
+  subscribe(client: FeedClient, position: Readonly<Position> | null): Subscription {
+    const subscriber = new Subscriber(this, this.#conversationId, client, this.#base + this.#entries.length)
     subscriber.position = position === null ? null : { ...position }
     this.#subscribers.add(subscriber)
+    this.#live += 1
     return subscriber
   }
 
   remove(subscriber: Subscriber): void {
-    if (this.#subscribers.delete(subscriber)) this.#trim()
+    if (!this.#subscribers.delete(subscriber)) return
+    if (subscriber.live) this.#live -= 1
+    this.#trim()
+  }
+
+  /** The subscriber's pace has changed. */
+  paced(subscriber: Subscriber): void {
+    this.#live += subscriber.live ? 1 : -1
+    this.pump(subscriber)
   }
 
   /** Adds to the text of a turn's attempt. Another attempt than before starts from nothing. */
@@ -132,7 +157,7 @@ export class Feed {
     const same = current !== null && current.turnId === turnId && current.attempt === attempt
     const shown = same ? current : (this.#current = { turnId, attempt, text: '', flushed: 0, tail: '' })
     // A reader waits for the first text only; the rest is flushed in step with other conversations.
-    this.#schedule.markDirty(this, shown.text === '')
+    if (this.#live > 0) this.#schedule.markDirty(this, shown.text === '')
     shown.text += text
     shown.tail += text
   }
@@ -173,24 +198,26 @@ export class Feed {
   }
 
   #advance(subscriber: Subscriber): void {
-    const { connection } = subscriber
+    const { client } = subscriber
     if (!subscriber.started || subscriber.closed) return
     if (subscriber.index < this.#base) {
       subscriber.close()
-      connection.fellBehind()
+      client.fellBehind()
       return
     }
-    while (connection.writable) {
+    // What a client is told may make it close its subscription.
+    while (client.writable && !subscriber.closed) {
       const entry = this.#entries[subscriber.index - this.#base]
       if (entry === undefined) {
-        if (this.#current !== null) this.#sendText(subscriber, this.#current)
+        if (this.#current !== null && subscriber.live) this.#sendText(subscriber, this.#current)
         return
       }
-      if (entry.ends !== null && this.#sendText(subscriber, entry.ends) && !connection.writable) return
+      if (entry.ends !== null && this.#sendText(subscriber, entry.ends) && (!client.writable || subscriber.closed)) return
       const { event } = entry
       if (event.type === 'turn.started') this.#position(subscriber, event.turn_id, event.attempt)
-      connection.send((entry.frames[connection.subprotocol] ??= encodeServerMessage(connection.subprotocol, event)))
       subscriber.index += 1
+      if (subscriber.framed !== null) subscriber.framed.send((entry.frames[subscriber.framed.subprotocol] ??= encodeServerMessage(subscriber.framed.subprotocol, event)))
+      else subscriber.parts?.event(event)
     }
   }
 
@@ -205,15 +232,19 @@ export class Feed {
     const position = this.#position(subscriber, text.turnId, text.attempt)
     const end = text.text.length
     if (position.offset >= end) return false
-    const { subprotocol } = subscriber.connection
+    const { offset } = position
+    position.offset = end
+    if (subscriber.framed === null) {
+      subscriber.parts?.delta(text.turnId, text.attempt, offset, end, addedTo(text, offset))
+      return true
+    }
+    const { subprotocol } = subscriber.framed
     let last = this.#lastDelta[subprotocol]
-    if (last === undefined || last.of !== text || last.offset !== position.offset || last.end !== end) {
-      const added = position.offset === text.flushed ? text.tail : text.text.slice(position.offset)
-      last = { of: text, offset: position.offset, end, frame: encodeDelta(subprotocol, text.turnId, text.attempt, position.offset, end, added) }
+    if (last === undefined || last.of !== text || last.offset !== offset || last.end !== end) {
+      last = { of: text, offset, end, frame: encodeDelta(subprotocol, text.turnId, text.attempt, offset, end, addedTo(text, offset)) }
       this.#lastDelta[subprotocol] = last
     }
-    position.offset = end
-    subscriber.connection.send(last.frame)
+    subscriber.framed.send(last.frame)
     return true
   }
 
@@ -227,4 +258,8 @@ export class Feed {
       this.#base = least
     }
   }
+}
+
+function addedTo(text: TurnText, offset: number): string {
+  return offset === text.flushed ? text.tail : text.text.slice(offset)
 }

@@ -1,7 +1,7 @@
 /** A conversation that another edge owns, as clients of this one see it: a feed of its own, fed by the owner. */
 import type { FollowedItem } from '../../protocol/bus/following.ts'
 import type { ReplyOf } from '../../protocol/websocket/messages.ts'
-import type { ClientConnection, Subscription } from '../conversation-service.ts'
+import type { FeedClient, Subscription } from '../conversation-service.ts'
 import { subscribeAfter } from '../feed/after-snapshot.ts'
 import { Feed, type FeedSchedule } from '../feed/feed.ts'
 
@@ -11,7 +11,7 @@ export interface Opened {
 }
 
 interface Opening {
-  readonly connection: ClientConnection
+  readonly client: FeedClient
   readonly onMoved: () => void
   readonly resolve: (opened: Opened) => void
   readonly reject: (error: Error) => void
@@ -45,8 +45,8 @@ export class Mirror {
   }
 
   /** Resolves when the owner's `opened` for this number comes; rejects with `lost` where the mirror ends before. */
-  expect(opening: number, connection: ClientConnection, onMoved: () => void): Promise<Opened> {
-    return new Promise((resolve, reject) => this.#openings.set(opening, { connection, onMoved, resolve, reject }))
+  expect(opening: number, client: FeedClient, onMoved: () => void): Promise<Opened> {
+    return new Promise((resolve, reject) => this.#openings.set(opening, { client, onMoved, resolve, reject }))
   }
 
   /** Nobody waits for it any more. */
@@ -93,7 +93,7 @@ export class Mirror {
     const opening = this.#openings.get(number)
     if (opening === undefined) return
     this.#openings.delete(number)
-    const inner = subscribeAfter(opened, this.#feed, opening.connection)
+    const inner = subscribeAfter(opened, this.#feed, opening.client)
     const onMoved = (): void => {
       // Nothing of what was lost may follow the news that it was.
       inner.close()
@@ -106,6 +106,7 @@ export class Mirror {
         conversationId: this.conversationId,
         start: () => inner.start(),
         pump: () => inner.pump(),
+        setPace: (pace) => inner.setPace(pace),
         close: () => {
           inner.close()
           this.#movedListeners.delete(onMoved)

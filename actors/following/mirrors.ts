@@ -8,7 +8,7 @@ import { busVersion, followedSubject, followersSubject, followSubject } from '..
 import type { CommandOf } from '../../protocol/websocket/messages.ts'
 import { BusError, type Channel, type ChannelMessage, type Subscription } from '../../platform/bus/channel.ts'
 import type { Refusals } from '../../platform/bus/refusals.ts'
-import type { ClientConnection } from '../conversation-service.ts'
+import type { FeedClient } from '../conversation-service.ts'
 import type { FeedSchedule } from '../feed/feed.ts'
 import { askOwner } from '../placement/ask-owner.ts'
 import { OwnerAway, type OwnerAwayHow } from '../placement/owner-away.ts'
@@ -88,11 +88,11 @@ export class Mirrors {
   }
 
   /** Rejects with ChatError by the owner's word, and with OwnerAway. */
-  async open(node: string, userId: string, command: CommandOf<'conversation.open'>, connection: ClientConnection, onMoved: () => void): Promise<Opened> {
+  async open(node: string, userId: string, command: CommandOf<'conversation.open'>, client: FeedClient, onMoved: () => void): Promise<Opened> {
     const { channel } = this.#options
     const mirror = this.#mirror(command.conversation_id, node)
     const opening = (this.#lastOpening += 1)
-    const opened = mirror.expect(opening, connection, onMoved)
+    const opened = mirror.expect(opening, client, onMoved)
     // Looked at below.
     opened.catch(() => undefined)
     try {

@@ -5,7 +5,9 @@ import type { Origin } from '../../protocol/bus/origin.ts'
 import type { CommandOf, ReplyOf } from '../../protocol/websocket/messages.ts'
 import { limits } from '../../protocol/websocket/limits.ts'
 import type { ConversationRow, ConversationStore } from '../../storage/conversation-store.ts'
-import type { ClientConnection, ConversationService, Subscription } from '../conversation-service.ts'
+import type { ConversationState } from '../conversation/state.ts'
+import type { Turn } from '../conversation/turn.ts'
+import type { ClientConnection, ConversationService, FollowedTurn, PartsClient, Subscription, TurnStatus } from '../conversation-service.ts'
 import type { Forwarding } from '../forwarding/forwarding.ts'
 import type { Mirrors } from '../following/mirrors.ts'
 import type { Placement } from '../placement/placement.ts'
@@ -60,14 +62,45 @@ export class Conversations implements ConversationService {
     return { type: 'history', conversation_id: command.conversation_id, messages: [...messages], has_more: hasMore }
   }
 
-  open(userId: string, command: CommandOf<'conversation.open'>, connection: ClientConnection, onMoved: () => void): Promise<{ readonly opened: ReplyOf<'conversation.open'>; readonly subscription: Subscription }> {
+  open(userId: string, command: CommandOf<'conversation.open'>, client: ClientConnection, onMoved: () => void): Promise<{ readonly opened: ReplyOf<'conversation.open'>; readonly subscription: Subscription }> {
     const { local, mirrors } = this.#options
     return this.#run(
       userId,
       command.conversation_id,
-      (actor) => local.open(actor, command, connection, onMoved),
-      (node) => mirrors.open(node, userId, command, connection, onMoved),
+      (actor) => local.open(actor, command, client, onMoved),
+      (node) => mirrors.open(node, userId, command, client, onMoved),
     )
+  }
+
+  follow(userId: string, { conversationId, turnId, position }: Parameters<ConversationService['follow']>[1], client: PartsClient, onMoved: () => void): Promise<FollowedTurn | null> {
+    const { local, mirrors } = this.#options
+    const command = { type: 'conversation.open', conversation_id: conversationId, cursor: { turn_id: turnId, ...position } } as const
+    return this.#run(
+      userId,
+      conversationId,
+      (actor) => local.follow(actor, turnId, position, client, onMoved),
+      async (node) => {
+        const { opened, subscription } = await mirrors.open(node, userId, command, client, onMoved)
+        const turn = opened.turns.find(({ turn_id }) => turn_id === turnId)
+        if (turn !== undefined) return { turn, subscription }
+        subscription.close()
+        return null
+      },
+      'turn_not_found',
+    )
+  }
+
+  async turn(userId: string | null, turnId: string): Promise<TurnStatus> {
+    const actor = this.#options.actorOfTurn(turnId)
+    const active = actor?.state.turns.find((turn) => turn.turnId === turnId)
+    const found = actor === undefined || active === undefined ? await this.#storedTurn(turnId) : statusOf(actor.state, active)
+    if (found === null || (userId !== null && found.userId !== userId)) throw new ChatError('turn_not_found')
+    return found
+  }
+
+  async ownerOf(conversationId: number): Promise<string | null> {
+    const { directory, store } = this.#options
+    return directory.peek(conversationId)?.state.userId ?? (await store.conversation(conversationId))?.userId ?? null
   }
 
   send(userId: string, command: CommandOf<'message.send'>, origin?: Origin): Promise<ReplyOf<'message.send'>> {
@@ -131,6 +164,17 @@ export class Conversations implements ConversationService {
     return placement.run(conversationId, asUser, there, { owner })
   }
 
+  async #storedTurn(turnId: string): Promise<TurnStatus | null> {
+    const { store } = this.#options
+    const row = await store.turn(turnId)
+    if (row === null) return null
+    const ended = row.state === 'finished' || row.state === 'failed'
+    const reply = ended ? await store.reply(row.conversationId, row.replyMessageId) : null
+    // Gone meanwhile, with its conversation.
+    if (ended && reply === null) return null
+    return { ...row, model: reply?.message.model ?? row.model, reply }
+  }
+
   /** Looked up before anything is claimed: a stranger's request must not move a conversation. */
   async #requireOwn(userId: string, conversationId: number, notFound: NotFound): Promise<void> {
     const row = await this.#options.store.conversation(conversationId)
@@ -146,4 +190,8 @@ function summary(row: ConversationRow): ReplyOf<'conversation.list'>['conversati
     created_at: new Date(row.createdAt).toISOString(),
     updated_at: new Date(row.updatedAt).toISOString(),
   }
+}
+
+function statusOf(conversation: ConversationState, turn: Turn): TurnStatus {
+  return { ...turn, conversationId: conversation.conversationId, userId: conversation.userId, model: turn.model ?? turn.requestedModel, reply: null }
 }

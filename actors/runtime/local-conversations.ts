@@ -9,10 +9,10 @@ import type { ConversationStore } from '../../storage/conversation-store.ts'
 import { commandHash } from '../conversation/command-hash.ts'
 import type { AcceptEvent, Answer } from '../conversation/events.ts'
 import { duplicateReply } from '../conversation/reduce.ts'
-import type { ClientConnection, Subscription } from '../conversation-service.ts'
+import type { FeedClient, FollowedTurn, PartsClient, Subscription, TurnPosition } from '../conversation-service.ts'
 import { subscribeAfter } from '../feed/after-snapshot.ts'
 import { patienceMs, type ConversationActor } from './actor.ts'
-import { openedSnapshot } from './snapshot.ts'
+import { openedSnapshot, turnSnapshot } from './snapshot.ts'
 import { editTarget, regenerateTarget, requireParent } from './targets.ts'
 
 export type AcceptCommand = CommandOf<'message.send'> | CommandOf<'message.edit'> | CommandOf<'turn.regenerate'> | TurnRetry
@@ -42,26 +42,20 @@ export class LocalConversations {
     )
   }
 
-  open(actor: ConversationActor, command: CommandOf<'conversation.open'>, connection: ClientConnection, onMoved: () => void): Promise<{ readonly opened: ReplyOf<'conversation.open'>; readonly subscription: Subscription }> {
-    return this.snapshot(actor, command, (opened) => {
-      const inner = subscribeAfter(opened, actor.feed, connection)
-      const forget = actor.onMoved(() => {
-        // Nothing of what was lost may follow the news that it was.
-        inner.close()
-        onMoved()
-      })
-      const subscription: Subscription = {
-        conversationId: actor.conversationId,
-        start: () => inner.start(),
-        pump: () => inner.pump(),
-        close: () => {
-          forget()
-          inner.close()
-          actor.touch()
-        },
-      }
-      return { opened, subscription }
-    })
+  open(actor: ConversationActor, command: CommandOf<'conversation.open'>, client: FeedClient, onMoved: () => void): Promise<{ readonly opened: ReplyOf<'conversation.open'>; readonly subscription: Subscription }> {
+    return this.snapshot(actor, command, (opened) => ({ opened, subscription: subscription(actor, subscribeAfter(opened, actor.feed, client), onMoved) }))
+  }
+
+  /** Null where the turn is not among the unfinished ones. Reads nothing from the store. */
+  async follow(actor: ConversationActor, turnId: string, position: TurnPosition, client: PartsClient, onMoved: () => void): Promise<FollowedTurn | null> {
+    await this.#options.confirm(actor)
+    if (actor.isDropped) throw new ChatError('moved')
+    const { turns } = actor.state
+    const followed = turns.find((each) => each.turnId === turnId)
+    if (followed === undefined) return null
+    const turn = turnSnapshot(followed, { turn_id: turnId, ...position })
+    // Of another turn that runs, all text comes: nobody needs it, and it is not known here where it stands.
+    return { turn, subscription: subscription(actor, subscribeAfter({ turns: [turn] }, actor.feed, client), onMoved) }
   }
 
   accept(actor: ConversationActor, command: AcceptCommand, origin: Origin): Promise<ReplyOf<'message.send'>> {
@@ -136,4 +130,23 @@ export class LocalConversations {
 
 function errorOf(answer: Answer | undefined): ChatError {
   return new ChatError(answer?.type === 'error' ? answer.code : 'internal')
+}
+
+function subscription(actor: ConversationActor, inner: Subscription, onMoved: () => void): Subscription {
+  const forget = actor.onMoved(() => {
+    // Nothing of what was lost may follow the news that it was.
+    inner.close()
+    onMoved()
+  })
+  return {
+    conversationId: actor.conversationId,
+    start: () => inner.start(),
+    pump: () => inner.pump(),
+    setPace: (pace) => inner.setPace(pace),
+    close: () => {
+      forget()
+      inner.close()
+      actor.touch()
+    },
+  }
 }

@@ -66,7 +66,8 @@ function isUnfinished(state: ConversationState, messageId: number): boolean {
   return state.turns.some((turn) => turn.userMessageId === messageId || turn.replyMessageId === messageId)
 }
 
-function turnSnapshot(turn: Turn, cursor: Cursor | undefined): TurnSnapshot {
+/** `text` goes on from the cursor's offset where that is of this turn's attempt and within its text. */
+export function turnSnapshot(turn: Turn, cursor: Cursor | undefined): TurnSnapshot {
   const shown = cursor?.turn_id === turn.turnId && cursor.attempt === turn.attempt ? (cursor.offset ?? 0) : 0
   // An owner that does not hold the text yet cannot know where it ends: the client's own offset stands until it does.
   const offset = turn.state === 'resuming' ? shown : shown > turn.text.length ? 0 : shown

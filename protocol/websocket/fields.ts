@@ -82,6 +82,10 @@ export type Message = Static<typeof Message>
 export const TurnState = Type.Union([Type.Literal('waiting'), Type.Literal('queued'), Type.Literal('running'), Type.Literal('resuming')])
 export type TurnState = Static<typeof TurnState>
 
+/** How the text of replies comes. */
+export const Pace = Type.Union([Type.Literal('live'), Type.Literal('whole')], { description: 'live: text as it is written; whole: the text of a reply at once, just before its end' })
+export type Pace = Static<typeof Pace>
+
 export const LoadLevel = Type.Union([Type.Literal('normal'), Type.Literal('busy'), Type.Literal('overloaded')])
 export const Load = Type.Object({
   level: LoadLevel,

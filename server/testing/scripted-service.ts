@@ -35,6 +35,8 @@ export class ScriptedSubscription implements Subscription {
     }
   }
 
+  setPace(): void {}
+
   close(): void {
     this.closed = true
   }
@@ -72,6 +74,11 @@ export function scriptedService(script: Partial<ConversationService> = {}): Scri
     send: async (_, command) => accepted(command.conversation_id, command.client_message_id),
     edit: async (_, command) => accepted(command.conversation_id, command.client_message_id),
     regenerate: async (_, command) => accepted(command.conversation_id, command.client_message_id),
+    follow: async () => null,
+    turn: async () => {
+      throw new ChatError('turn_not_found')
+    },
+    ownerOf: async () => null,
     stop: async (_, command) => ({ type: 'turn.stopped', turn_id: command.turn_id }),
     load: () => ({ queue_depth: 0, eta_ms: 0 }),
     ...script,

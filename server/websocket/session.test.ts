@@ -300,6 +300,7 @@ t.test('whatever the actors throw is answered as internal, and the process lives
             throw new Error(`no start on ${connection.subprotocol}`)
           },
           pump: () => {},
+          setPace: () => {},
           close: () => {
             throw new Error('no close')
           },

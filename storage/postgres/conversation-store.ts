@@ -6,17 +6,17 @@ import type { Message } from '../../protocol/websocket/fields.ts'
 import type { DeadLetter } from '../../platform/bus/dead-letters.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import type {
-  ClaimResult, ConversationRow, ConversationStore, ConversationWrite, CreateConversation, MessagePage, OwnerToken, SweptTurn, TurnRow, WriteResult,
+  ClaimResult, ConversationRow, ConversationStore, ConversationWrite, CreateConversation, MessagePage, OwnerToken, StoredReply, SweptTurn, TurnRow, WriteResult,
 } from '../conversation-store.ts'
 import { asChatError, isRowFault } from './faults.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { History } from './history.ts'
 import type { Ownership } from './ownership.ts'
-import { conversationFrom, messageFrom, turnFrom, type StoredConversation, type StoredMessage, type StoredTurn } from './rows.ts'
+import { conversationFrom, messageFrom, replyFrom, turnFrom, type StoredConversation, type StoredMessage, type StoredReplyRow, type StoredTurn } from './rows.ts'
 import type { Shard } from './shard.ts'
 import { conversationByClientId, createConversation } from './statements/create-conversation.ts'
 import { listConversations } from './statements/list-conversations.ts'
-import { conversationById, messageById, turnByClientId, turnById } from './statements/single-rows.ts'
+import { conversationById, messageById, replyById, turnByClientId, turnById } from './statements/single-rows.ts'
 import { stillOwned } from './statements/still-owned.ts'
 import { sweepTurns } from './statements/sweep-turns.ts'
 import { deadLetterFrom, deadLetterSent, unsentDeadLetters, type UnsentDeadLetter } from './statements/unsent-dead-letters.ts'
@@ -120,6 +120,13 @@ export class PostgresConversationStore implements ConversationStore {
     return unavailableWhileAway(async () => {
       const [row] = await this.#of(conversationId).shard.read<StoredMessage>(messageById, [conversationId, messageId])
       return row === undefined ? null : messageFrom(row)
+    })
+  }
+
+  reply(conversationId: number, messageId: number): Promise<StoredReply | null> {
+    return unavailableWhileAway(async () => {
+      const [row] = await this.#of(conversationId).shard.read<StoredReplyRow>(replyById, [conversationId, messageId])
+      return row === undefined ? null : replyFrom(row)
     })
   }
 

@@ -1,6 +1,6 @@
 /** What the statements return, and how it becomes what the store gives out. */
-import type { Message, Params, TurnError } from '../../protocol/websocket/fields.ts'
-import type { ConversationRow, StoredTurnState, TurnRow } from '../conversation-store.ts'
+import type { Message, Params, Timing, TurnError, Usage } from '../../protocol/websocket/fields.ts'
+import type { ConversationRow, StoredReply, StoredTurnState, TurnRow } from '../conversation-store.ts'
 
 /** Of `conversations c`. */
 export const conversationColumns = 'c.id, c.user_id, c.title, c.model, c.system, c.created_at, c.updated_at, c.last_message_id'
@@ -113,4 +113,18 @@ export function messageFrom(row: StoredMessage): Message {
     ...(row.model === null ? {} : { model: row.model }),
     ...(row.attempt === null ? {} : { attempt: row.attempt }),
   }
+}
+
+/** Of `messages m` that are replies. */
+export const replyColumns = `${messageColumns}, m.usage, m.timing, m.cached, m.cost_usd`
+
+export interface StoredReplyRow extends StoredMessage {
+  readonly usage: Usage | null
+  readonly timing: Timing
+  readonly cached: boolean | null
+  readonly cost_usd: number | null
+}
+
+export function replyFrom(row: StoredReplyRow): StoredReply {
+  return { message: messageFrom(row), usage: row.usage, timing: row.timing, cached: row.cached ?? false, costUsd: row.cost_usd }
 }

@@ -128,6 +128,8 @@ export function storeSuite(t: Test, startProcess: (node: string) => Promise<Stor
     ])
     t.same(await store.message(owned.id, accepted?.replyMessageId as number), messages[1])
     t.equal(await store.message(owned.id, (accepted?.replyMessageId as number) + 1024), null)
+    t.same(await store.reply(owned.id, accepted?.replyMessageId as number), { message: messages[1], usage: null, timing: end.timing, cached: end.cached, costUsd: null })
+    t.equal(await store.reply(owned.id, accepted?.userMessageId as number), null, 'a reply only')
     t.equal(await store.turn(newTurnId(bucketOfId(owned.id))), null)
     t.same(claimed(await store.claim(owned.id)).unfinished, [])
   })

@@ -1,5 +1,5 @@
 /** Look-ups of one row by its key. */
-import { conversationColumns, messageColumns, turnColumns } from '../rows.ts'
+import { conversationColumns, messageColumns, replyColumns, turnColumns } from '../rows.ts'
 import type { Statement } from '../statement.ts'
 
 export const conversationById: Statement = {
@@ -10,6 +10,12 @@ export const conversationById: Statement = {
 export const messageById: Statement = {
   name: 'message_by_id',
   text: `SELECT ${messageColumns} FROM messages m WHERE m.conversation_id = $1 AND m.id = $2`,
+}
+
+/** An imported message has no turn, and so is nobody's reply. */
+export const replyById: Statement = {
+  name: 'reply_by_id',
+  text: `SELECT ${replyColumns} FROM messages m WHERE m.conversation_id = $1 AND m.id = $2 AND m.timing IS NOT NULL`,
 }
 
 export const turnById: Statement = {
