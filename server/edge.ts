@@ -4,6 +4,7 @@
  * New -> listening (start) -> draining (drain) -> stopped (stop), never back.
  */
 import uWS from 'uWebSockets.js'
+import { restOperations } from '../protocol/rest/operations.ts'
 import type { ConnectionLimits } from '../protocol/websocket/commands/hello.ts'
 import { limits } from '../protocol/websocket/limits.ts'
 import type { Load } from '../protocol/websocket/fields.ts'
@@ -17,16 +18,21 @@ import type { ReadinessPart } from '../platform/status/status.ts'
 import type { Authenticator } from './auth/authenticator.ts'
 import { createEdgeMetrics, type EdgeMetrics } from './edge-metrics.ts'
 import { Page } from './http/page.ts'
+import { Api } from './http/api.ts'
+import { Bodies } from './http/body.ts'
+import { Exchanges } from './http/exchanges.ts'
+import { bind } from './http/operation-group.ts'
 import { serveHttp, type HttpHandler } from './http/router.ts'
-import { problem } from './http/answer.ts'
+import { problem, problemOf } from './http/answer.ts'
 import { healthAnswer, readyAnswer } from './http/status-routes.ts'
 import { listen, type Listener } from './listener.ts'
 import { levelOf, loadOf } from './load-level.ts'
 import { serveWebSockets } from './websocket/endpoint.ts'
+import { restHandlers } from './rest/handlers.ts'
 import { isLoopback } from './websocket/handshake.ts'
 import { Sessions } from './websocket/sessions.ts'
 
-const loadTickMs = 1000
+const tickMs = 1000
 
 export interface EdgeOptions {
   readonly service: ConversationService
@@ -71,11 +77,13 @@ class EdgeService implements Edge {
   readonly #options: EdgeOptions
   readonly #app = uWS.App()
   readonly #sessions: Sessions
+  readonly #bodies: Bodies
+  readonly #exchanges: Exchanges
   #page: Page | undefined
   #listener: Listener | undefined
   #port = 0
   #load: Load = loadOf('normal', { queue_depth: 0, eta_ms: 0 })
-  #loadTimer: NodeJS.Timeout | undefined
+  #timer: NodeJS.Timeout | undefined
   readonly #metrics: EdgeMetrics
   #starting: Promise<void> | undefined
   #isDraining = false
@@ -89,6 +97,9 @@ class EdgeService implements Edge {
       maxPerUser: options.maxConnectionsPerUser,
       monotonic: () => options.clock.monotonic(),
     })
+    const monotonic = (): number => options.clock.monotonic()
+    this.#bodies = new Bodies(monotonic)
+    this.#exchanges = new Exchanges(monotonic)
     this.#metrics = createEdgeMetrics(options.metrics, () => ({ connections: this.#sessions.size, blocked: this.#sessions.blockedCount }))
   }
 
@@ -118,7 +129,7 @@ class EdgeService implements Edge {
     this.#listener = await listen(this.#app, { host, port, isShared: sharesPort })
     this.#port = this.#listener.port
     this.#sessions.start()
-    this.#loadTimer = setInterval(() => this.#lookAtLoad(), loadTickMs)
+    this.#timer = setInterval(() => this.#tick(), tickMs)
     page.compress().catch((error: unknown) => logger.error({ err: error }, 'the page could not be compressed'))
     logger.info({ host, port: this.port }, 'listening')
   }
@@ -144,7 +155,16 @@ class EdgeService implements Edge {
       origins: { allowed: allowedOrigins, onLoopback: isLoopback(host) },
       isDraining: () => this.#isDraining,
     })
-    serveHttp(this.#app, { get: this.#routes(), otherwise: (request) => page.answer(request) }, logger)
+    const api = new Api({
+      operations: bind(restOperations, restHandlers({ service }), problemOf),
+      identify: (request) => authenticator.authenticate(request.credentials()),
+      admit: () => Promise.resolve({}),
+      bodies: this.#bodies,
+      exchanges: this.#exchanges,
+      isDraining: () => this.#isDraining,
+      logger,
+    })
+    serveHttp(this.#app, { api, get: this.#routes(), otherwise: (request) => page.answer(request) }, logger)
   }
 
   #routes(): ReadonlyMap<string, HttpHandler> {
@@ -174,6 +194,12 @@ class EdgeService implements Edge {
     }
   }
 
+  #tick(): void {
+    this.#bodies.tick()
+    this.#exchanges.tick()
+    this.#lookAtLoad()
+  }
+
   #lookAtLoad(): void {
     const { service, logger } = this.#options
     try {
@@ -194,14 +220,16 @@ class EdgeService implements Edge {
   async #drain(): Promise<void> {
     await this.#starting?.catch(() => {})
     this.#closePort()
-    await this.#sessions.drain(this.#options.drainDeadlineMs)
+    const { drainDeadlineMs } = this.#options
+    await Promise.all([this.#sessions.drain(drainDeadlineMs), this.#exchanges.drain(drainDeadlineMs)])
   }
 
   async #stop(): Promise<void> {
     // A start that failed has told its caller.
     await this.#starting?.catch(() => {})
-    clearInterval(this.#loadTimer)
+    clearInterval(this.#timer)
     this.#sessions.stop()
+    this.#exchanges.cutAll()
     this.#closePort()
     this.#app.close()
     await this.#page?.stop()

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { firstFault } from '../../protocol/websocket/validation-fault.ts'
+import { firstFault } from '../../protocol/validation/validation-fault.ts'
 import { EngineConfigError } from './config-error.ts'
 
 /** What can be set. The process takes it as JSON, its first argument. */

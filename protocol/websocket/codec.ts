@@ -12,8 +12,9 @@ import { checkText, isWellFormed } from '../text.ts'
 import { limits } from './limits.ts'
 import { commands, type Command, type CommandType, type ServerMessage } from './messages.ts'
 import type { Subprotocol } from './subprotocols.ts'
-import { keepKnown } from './known-fields.ts'
-import { firstFault } from './validation-fault.ts'
+import { parseJson } from '../validation/json.ts'
+import { keepKnown } from '../validation/known-fields.ts'
+import { firstFault } from '../validation/validation-fault.ts'
 
 export { decodeServerMessage, encodeCommand } from './client-codec.ts'
 
@@ -32,20 +33,16 @@ const validators = new Map<string, { readonly schema: TSchema; readonly validato
 /** Text of messages has its own codes. Every other string is checked to be well-formed by keepKnown. */
 const textFields: Partial<Record<CommandType, string>> = { 'message.send': 'text', 'message.edit': 'text', 'conversation.create': 'system' }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
 export function decodeCommand(subprotocol: Subprotocol, data: Uint8Array, isBinary: boolean): DecodedCommand {
   if (data.byteLength > limits.frameBytes) return refuse(new ChatError('frame_too_big'))
   if (isBinary !== (subprotocol === 'chatterbot.v1.msgpack')) return refuse(new ChatError('bad_frame', 'A frame of the wrong kind: text is JSON, binary is MessagePack.'))
   let frame: unknown
   try {
-    frame = isBinary ? readMsgpack(data, { binary: false }) : JSON.parse(utf8.decode(data))
+    frame = isBinary ? readMsgpack(data, { binary: false }) : parseJson(data, maxDepth)
   } catch (error) {
     return refuse(new ChatError('bad_frame', undefined, { cause: error }))
   }
   if (!isObject(frame)) return refuse(new ChatError('bad_frame'))
-  // The MessagePack reader has refused such depth already; JSON.parse, which does not recurse, has not.
-  if (!isBinary && isDeeperThan(frame, maxDepth)) return refuse(new ChatError('bad_frame'))
   return check(frame)
 }
 
@@ -84,13 +81,6 @@ function usableRef(frame: Record<string, unknown>): string | number | undefined 
   // The schema counts characters; a character is at most two units.
   if (typeof ref !== 'string' || ref.length > 2 * limits.refLength || [...ref].length > limits.refLength) return undefined
   return isWellFormed(ref) ? ref : undefined
-}
-
-function isDeeperThan(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  if (depth === 0) return true
-  for (const item of Object.values(value)) if (isDeeperThan(item, depth - 1)) return true
-  return false
 }
 
 /** `message` is of our own making, and so not validated again. */

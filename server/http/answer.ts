@@ -1,6 +1,8 @@
-/** What a route answers: decided first, whole, and sent afterwards, so that nothing can fail half way. */
+/** What a route answers: decided first, whole, and sent afterwards, so that nothing can fail half way; or a stream that is opened once its head is sent. */
 import { STATUS_CODES } from 'node:http'
-import { errorCatalogue, type ErrorCode } from '../../protocol/errors.ts'
+import { errorCatalogue, ChatError, type ErrorCode } from '../../protocol/errors.ts'
+import { RequestFault } from '../../protocol/rest/decode.ts'
+import type { StreamListener, StreamSink } from './stream-sink.ts'
 
 export type Headers = Readonly<Record<string, string>>
 
@@ -11,17 +13,43 @@ export interface HttpAnswer {
   readonly body: string | Uint8Array | null
 }
 
+export interface StreamAnswer {
+  readonly status: number
+  readonly headers: Headers
+  /** The head goes out with the first write, which is to follow soon. Must not throw. */
+  readonly open: (sink: StreamSink) => StreamListener
+}
+
+export type Answer = HttpAnswer | StreamAnswer
+
 export function json(status: number, value: unknown, headers: Headers = {}): HttpAnswer {
   return { status, headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers }, body: JSON.stringify(value) }
 }
 
+export interface ProblemExtensions {
+  readonly code?: ErrorCode
+  readonly [name: string]: unknown
+}
+
 /** Problem details (RFC 9457); `code` is one of the catalogue, where one says it. */
-export function problem(status: number, detail: string, headers: Headers = {}, code?: ErrorCode): HttpAnswer {
-  const body = { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, ...(code === undefined ? {} : { code }), detail }
+export function problem(status: number, detail: string, headers: Headers = {}, extensions: ProblemExtensions = {}): HttpAnswer {
+  const body = { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, ...extensions, detail }
   return json(status, body, { 'Content-Type': 'application/problem+json', ...headers })
 }
 
 /** An error of the catalogue as problem details. */
 export function errorProblem(code: ErrorCode, headers: Headers = {}): HttpAnswer {
-  return problem(errorCatalogue[code].status, errorCatalogue[code].message, headers, code)
+  return problem(errorCatalogue[code].status, errorCatalogue[code].message, headers, { code, retryable: errorCatalogue[code].retryable })
+}
+
+/** An error that a handler threw. A fault of the request names the field. */
+export function problemOf(error: ChatError, headers: Headers = {}): HttpAnswer {
+  const { code, message, retryable } = error.toPublic()
+  const fault = error instanceof RequestFault ? error.fault : null
+  return problem(error.definition.status, message, { ...retryAfter(error), ...headers }, { code, retryable, ...(fault === null ? {} : { errors: [fault] }) })
+}
+
+/** Whole seconds, at least one, where the error says how long to wait. */
+export function retryAfter({ retryAfterMs }: ChatError): Headers {
+  return retryAfterMs === undefined ? {} : { 'Retry-After': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) }
 }

@@ -1,10 +1,12 @@
 /**
- * All HTTP of the edge: an exact path, a method, a handler. GET answers HEAD too. Whatever a handler does, the request is
- * answered: uWebSockets.js aborts the process otherwise.
+ * All HTTP of the edge: the API, a few exact paths that can only be read, and the page. GET answers HEAD too. Whatever a
+ * handler does, the request is answered: uWebSockets.js aborts the process otherwise.
  */
 import type { HttpResponse, TemplatedApp } from 'uWebSockets.js'
+import { ChatError } from '../../protocol/errors.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
-import { errorProblem, problem, type HttpAnswer } from './answer.ts'
+import { errorProblem, problem, problemOf, type HttpAnswer } from './answer.ts'
+import type { Api } from './api.ts'
 import { sendAnswer } from './send.ts'
 
 /** Valid until the handler returns or first awaits. */
@@ -18,6 +20,7 @@ export interface RequestHead {
 export type HttpHandler = (request: RequestHead) => HttpAnswer | Promise<HttpAnswer>
 
 export interface HttpRoutes {
+  readonly api: Api
   readonly get: ReadonlyMap<string, HttpHandler>
   /** Any other GET; null: there is nothing. */
   readonly otherwise: (request: RequestHead) => HttpAnswer | null
@@ -33,6 +36,7 @@ export function serveHttp(app: TemplatedApp, routes: HttpRoutes, logger: Logger)
     const isHead = request.method === 'head'
     let answer: HttpAnswer | Promise<HttpAnswer>
     try {
+      if (routes.api.handle(res, req)) return
       answer = route(routes, request)
     } catch (error) {
       answer = failed(error, request.path)
@@ -57,7 +61,6 @@ function route(routes: HttpRoutes, request: RequestHead): HttpAnswer | Promise<H
   const isRead = method === 'get' || method === 'head'
   if (handler !== undefined && isRead) return handler(request)
   const found = handler === undefined ? routes.otherwise(request) : null
-  if (handler === undefined && found === null) return problem(404, 'There is nothing at this address.')
-  return isRead && found !== null ? found : problem(405, 'This address can only be read.', { Allow: 'GET, HEAD' })
+  if (handler === undefined && found === null) return problemOf(new ChatError('not_found'))
+  return isRead && found !== null ? found : problem(405, 'This address can only be read.', { Allow: 'GET, HEAD' }, { code: 'method_not_allowed' })
 }
-

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { addressKey } from './address-key.ts'
+import { addressKey } from '../http/address-key.ts'
 import { FrameRate } from './frame-rate.ts'
 import { isLoopback, negotiate, type HandshakeRequest } from './handshake.ts'
 

@@ -25,7 +25,7 @@ export interface OriginPolicy {
 export function negotiate(request: HandshakeRequest, origins: OriginPolicy): Handshake {
   const refuse = (answer: HttpAnswer): Handshake => ({ accepted: false, answer })
   if (request.version !== '13') return refuse(problem(426, 'Only version 13 of the WebSocket protocol is spoken here.', { 'Sec-WebSocket-Version': '13' }))
-  if (!isAllowedOrigin(request, origins)) return refuse(problem(403, 'Pages of this origin may not connect; the server\'s list of allowed origins says which may.', {}, 'forbidden'))
+  if (!isAllowedOrigin(request, origins)) return refuse(problem(403, 'Pages of this origin may not connect; the server\'s list of allowed origins says which may.', {}, { code: 'forbidden' }))
   const offered = request.protocols.split(',').map((name) => name.trim()).filter((name) => name !== '')
   if (offered.length === 0) return { accepted: true, subprotocol: defaultSubprotocol, named: '' }
   const subprotocol = subprotocols.find((name) => offered.includes(name))

@@ -1,7 +1,7 @@
 /** The bodies that the engine takes, as schemas. As with vLLM, fields that are not named here are ignored. */
 import Type, { type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { firstFault } from '../../../protocol/websocket/validation-fault.ts'
+import { firstFault } from '../../../protocol/validation/validation-fault.ts'
 import { formFault, valueFault, type HttpFault } from './faults.ts'
 
 /** vLLM takes null for a field that is left out. */

@@ -1,0 +1,4 @@
+/** Every operation of the REST API, by its id in the OpenAPI document. */
+import { listConversations } from './list-conversations.ts'
+
+export const restOperations = { listConversations }

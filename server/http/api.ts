@@ -1,0 +1,125 @@
+/**
+ * The operations of the HTTP API: who asks, whether they may, what they ask, and the answer. Whatever happens, a request
+ * gets exactly one answer: uWebSockets.js aborts the process otherwise.
+ */
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
+import { ChatError } from '../../protocol/errors.ts'
+import type { Method } from '../../protocol/rest/operation.ts'
+import type { Logger } from '../../platform/logging/logger.ts'
+import { nobody, type Identity } from '../auth/authenticator.ts'
+import { missingPermission } from '../auth/authorization.ts'
+import { addressKey } from './address-key.ts'
+import { problemOf, type Answer, type Headers, type HttpAnswer } from './answer.ts'
+import type { Bodies } from './body.ts'
+import type { Exchanges } from './exchanges.ts'
+import type { BoundOperation } from './operation-group.ts'
+import { PathTable, type PathMatch } from './path-match.ts'
+import { HttpRequestContext } from './request-context.ts'
+import { sendAnswer, sendHead } from './send.ts'
+
+const defaultBodyBytes = 256 * 1024
+
+export interface ApiOptions {
+  readonly operations: readonly BoundOperation[]
+  /** Rejects with ChatError `unauthenticated`, or with another of the catalogue where it cannot be told now. */
+  readonly identify: (request: HttpRequestContext) => Promise<Identity>
+  /** Headers of the answer; rejects with ChatError where a limit is reached. */
+  readonly admit: (identity: Identity, request: HttpRequestContext, operation: BoundOperation) => Promise<Headers>
+  readonly bodies: Bodies
+  readonly exchanges: Exchanges
+  readonly isDraining: () => boolean
+  readonly logger: Logger
+}
+
+type Methods = Map<Method, BoundOperation>
+
+export class Api {
+  readonly #options: ApiOptions
+  readonly #paths = new PathTable<Methods>()
+
+  constructor(options: ApiOptions) {
+    this.#options = options
+    for (const bound of options.operations) {
+      const { method, path } = bound.operation
+      const methods = this.#paths.at(path, () => new Map())
+      if (methods.has(method)) throw new Error(`${method} ${path} is there twice`)
+      methods.set(method, bound)
+    }
+  }
+
+  /** False where there is no such path. To be called within the handler of the library. */
+  handle(res: HttpResponse, req: HttpRequest): boolean {
+    const match = this.#paths.match(req.getUrl())
+    if (match === null) return false
+    const method = req.getMethod()
+    const isHead = method === 'head'
+    const bound = match.value.get((isHead ? 'get' : method) as Method)
+    if (bound === undefined) sendAnswer(res, problemOf(new ChatError('method_not_allowed'), { Allow: allowed(match.value) }), isHead)
+    else this.#begin(res, req, bound, match, isHead)
+    return true
+  }
+
+  #begin(res: HttpResponse, req: HttpRequest, bound: BoundOperation, match: PathMatch<Methods>, isHead: boolean): void {
+    const { bodies, exchanges } = this.#options
+    const headers = new Map<string, string>()
+    req.forEach((name, value) => headers.set(name, value))
+    const context = new HttpRequestContext(headers, addressKey(res.getRemoteAddress()))
+    const query = req.getQuery() ?? ''
+    const { operation } = bound
+    const reading = operation.body === undefined ? null : bodies.read(res, operation.bodyBytes ?? defaultBodyBytes, headers.get('content-length') ?? '')
+    let sink: ReturnType<Exchanges['stream']> | null = null
+    res.onAborted(() => {
+      reading?.release()
+      if (sink !== null) return sink.aborted()
+      exchanges.answered()
+      context.gone()
+    })
+    exchanges.begin()
+    const raw = { params: match.params, query, header: (name: string) => context.header(name) }
+    void this.#answer(bound, context, async () => ({ ...raw, body: reading === null ? null : await reading.body })).then((answer) => {
+      reading?.release()
+      if (context.isGone) return
+      context.forget()
+      const withId = { ...answer, headers: { 'X-Request-Id': context.id, ...answer.headers } }
+      if ('open' in withId && !isHead) {
+        const opened = (sink = exchanges.stream(res))
+        exchanges.answered()
+        sendHead(res, withId)
+        opened.listen(withId.open(opened))
+        return
+      }
+      exchanges.answered()
+      sendAnswer(res, 'open' in withId ? { ...withId, body: null } : withId, isHead, reading?.isComplete === false)
+    })
+  }
+
+  /** Never rejects. */
+  async #answer(bound: BoundOperation, context: HttpRequestContext, request: () => Promise<Parameters<BoundOperation['decode']>[0]>): Promise<Answer> {
+    const { identify, admit, isDraining } = this.#options
+    let headers: Headers = {}
+    try {
+      if (isDraining()) throw new ChatError('draining', undefined, { retryAfterMs: 1000 })
+      const identity = bound.operation.permission === 'public' ? nobody : await identify(context)
+      const { permission } = bound.operation
+      const missing = missingPermission(identity, permission === 'any' || permission === 'public' ? null : permission)
+      if (missing !== null) throw missing
+      headers = await admit(identity, context, bound)
+      const parts = bound.decode(await request())
+      const answer = await bound.handle({ ...parts, identity, request: context })
+      return { ...answer, headers: { ...headers, ...answer.headers } }
+    } catch (error) {
+      return this.#refusal(error, bound, context, headers)
+    }
+  }
+
+  #refusal(error: unknown, { id, errorAnswer }: BoundOperation, context: HttpRequestContext, headers: Headers): HttpAnswer {
+    if (error instanceof ChatError) return errorAnswer(error, headers)
+    this.#options.logger.error({ err: error, operation: id, request: context.id }, 'an operation failed unexpectedly')
+    return errorAnswer(new ChatError('internal', undefined, { cause: error }), headers)
+  }
+}
+
+function allowed(methods: Methods): string {
+  const names = [...methods.keys()].map((method) => method.toUpperCase())
+  return (methods.has('get') ? [...names, 'HEAD'] : names).sort().join(', ')
+}
