@@ -5,6 +5,7 @@ import type { Pace, TurnState } from '../protocol/websocket/fields.ts'
 import type { CommandOf, ReplyOf, ServerEvent } from '../protocol/websocket/messages.ts'
 import type { Subprotocol } from '../protocol/websocket/subprotocols.ts'
 import type { StoredReply } from '../storage/conversation-store.ts'
+import type { Creation } from './creation.ts'
 
 /** One transport connection, as the actors see it. */
 export interface ClientConnection {
@@ -71,7 +72,7 @@ export interface TurnStatus {
 }
 
 export interface ConversationService {
-  create(userId: string, command: CommandOf<'conversation.create'>): Promise<ReplyOf<'conversation.create'>>
+  create(userId: string, command: CommandOf<'conversation.create'>, creation?: Creation): Promise<ReplyOf<'conversation.create'>>
   list(userId: string, command: CommandOf<'conversation.list'>): Promise<ReplyOf<'conversation.list'>>
   history(userId: string, command: CommandOf<'history.get'>): Promise<ReplyOf<'history.get'>>
   /** `onMoved`: this process lost the conversation; the subscription is dead, and the client is to open it again. */

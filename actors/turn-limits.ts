@@ -45,7 +45,7 @@ export function limitTurns(service: ConversationService, { limit, store }: TurnL
   }
 
   return {
-    create: (userId, command) => service.create(userId, command),
+    create: (userId, command, creation) => service.create(userId, command, creation),
     list: (userId, command) => service.list(userId, command),
     history: (userId, command) => service.history(userId, command),
     open: (userId, command, connection, onMoved) => service.open(userId, command, connection, onMoved),

@@ -22,6 +22,7 @@ export const errorCatalogue = {
   text_empty: { message: 'The text is empty.', status: 400, retryable: false },
   text_too_long: { message: 'The text is longer than 32 KiB of UTF-8.', status: 413, retryable: false },
   text_not_well_formed: { message: 'The text has a lone surrogate, invalid UTF-8 or U+0000.', status: 400, retryable: false },
+  history_too_long: { message: 'The imported history has more than 2,000 messages or 1 MiB of text.', status: 413, retryable: false },
   frame_too_big: { message: 'The frame is larger than 256 KiB.', status: 413, retryable: false, closeCode: 1009 },
   not_found: { message: 'There is nothing at this address.', status: 404, retryable: false },
   method_not_allowed: { message: 'This address does not take this method.', status: 405, retryable: false },

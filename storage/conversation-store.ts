@@ -4,6 +4,7 @@
  * ChatError `unavailable` while no shard can be reached.
  */
 import type { DeadLetter } from '../platform/bus/dead-letters.ts'
+import type { ImportedMessage } from '../protocol/imported-history.ts'
 import type { FinishReason, Message, Params, Timing, TurnError, Usage } from '../protocol/websocket/fields.ts'
 
 /** Compared for equality, in every write. */
@@ -162,10 +163,14 @@ export interface CreateConversation {
   readonly title: string | null
   readonly model: string | null
   readonly system: string | null
+  /** What it begins with, the oldest first: each the child of the one before, under the bounds of `importLimits`. */
+  readonly history?: readonly ImportedMessage[]
+  /** It is never listed, and is deleted some time after this, though not while a turn of it is unfinished. */
+  readonly expiresAfterMs?: number
 }
 
 export interface ConversationStore {
-  /** Idempotent by (userId, clientConversationId): ChatError `idempotency_conflict` where title, model or system differ from the first. */
+  /** Idempotent by (userId, clientConversationId): ChatError `idempotency_conflict` where title, model, system or history differ from the first. */
   createConversation(input: CreateConversation): Promise<ConversationRow>
   conversation(conversationId: number): Promise<ConversationRow | null>
   /** Most recently used first, from the one after `before` on. */

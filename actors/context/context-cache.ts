@@ -146,8 +146,8 @@ async function readPath(store: Pick<ConversationStore, 'path'>, conversationId: 
   return { messages: messages.map(contextMessage), more }
 }
 
-export function contextMessage({ message_id, role, content }: Message): ContextMessage {
-  return { message_id, role, content }
+export function contextMessage({ message_id, role, content, turn_id }: Message): ContextMessage {
+  return { message_id, role, content, ...(turn_id === null ? { imported: true } : {}) }
 }
 
 function keyOf(timeline: string, messageId: number): string {

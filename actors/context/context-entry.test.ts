@@ -8,7 +8,7 @@ import type { ContextPath } from './context-path.ts'
 
 const id = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })
 const path: fc.Arbitrary<ContextPath> = fc.record({
-  messages: fc.array(fc.record({ message_id: id, role: fc.constantFrom('system', 'user', 'assistant'), content: fc.string({ unit: 'grapheme', maxLength: 200 }) }), { minLength: 1, maxLength: 20 }),
+  messages: fc.array(fc.record({ message_id: id, role: fc.constantFrom('system', 'user', 'assistant'), content: fc.string({ unit: 'grapheme', maxLength: 200 }), imported: fc.constant(true) }, { requiredKeys: ['message_id', 'role', 'content'] }), { minLength: 1, maxLength: 20 }),
   more: fc.option(id),
 })
 
@@ -40,13 +40,13 @@ t.test('an entry in which a byte is another, or that is cut, is none', async () 
 
 t.test('bytes of anybody are no entry, and cost little', async (t) => {
   await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 100 }), async (bytes) => t.equal(await decodeContextEntry(1, bytes), null)), { numRuns: 50 })
-  const message = [7, 1, 'hello']
+  const message = [7, 1, 'hello', false]
   t.ok(await decodeContextEntry(1, entryOf(writeMsgpack([1, null, [message]]))))
-  for (const wrong of [null, 'text', [], [1, null], [1, null, []], [2, null, [message]], [1, 'x', [message]], [1, null, [[7, 3, 'hello']]], [1, null, [[7, 1]]], [1, null, [[0.5, 1, 'hello']]], [1, null, [[7, 1, 5]]], [1, null, [message], 'more']]) {
+  for (const wrong of [null, 'text', [], [1, null], [1, null, []], [2, null, [message]], [1, 'x', [message]], [1, null, [[7, 3, 'hello', false]]], [1, null, [[7, 1, 'hello']]], [1, null, [[0.5, 1, 'hello', false]]], [1, null, [[7, 1, 5, false]]], [1, null, [[7, 1, 'hello', 1]]], [1, null, [message], 'more']]) {
     t.equal(await decodeContextEntry(1, entryOf(writeMsgpack(wrong))), null, JSON.stringify(wrong))
   }
   t.equal(await decodeContextEntry(1, entryOf(Buffer.from('\x93\x01 not messagepack'))), null)
-  const bomb = entryOf(writeMsgpack([1, null, [[7, 1, 'a'.repeat(50 * 1024 * 1024)]]]))
+  const bomb = entryOf(writeMsgpack([1, null, [[7, 1, 'a'.repeat(50 * 1024 * 1024), false]]]))
   t.ok(bomb.length < 10_000)
   t.equal(await decodeContextEntry(1, bomb), null)
 })

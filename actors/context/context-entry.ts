@@ -11,7 +11,7 @@ import { seal, unseal } from '../../platform/cache/sealed.ts'
 import type { ContextPath } from './context-path.ts'
 
 /** Part of the keys: processes of another format do not see these entries. */
-export const contextEntryFormat = 1
+export const contextEntryFormat = 2
 
 const compressElsewhere = promisify(brotliCompress)
 const decompressElsewhere = promisify(brotliDecompress)
@@ -25,7 +25,7 @@ const mostBytes = 512 * 1024
 const roles = ['system', 'user', 'assistant'] as const satisfies readonly ContextMessage['role'][]
 
 export async function encodeContextEntry(conversationId: number, { messages, more }: ContextPath): Promise<Uint8Array> {
-  const plain = writeMsgpack([conversationId, more, messages.map(({ message_id, role, content }) => [message_id, roles.indexOf(role), content])])
+  const plain = writeMsgpack([conversationId, more, messages.map(({ message_id, role, content, imported = false }) => [message_id, roles.indexOf(role), content, imported])])
   return seal(plain.byteLength < smallPlain ? brotliCompressSync(plain, compression) : await compressElsewhere(plain, compression))
 }
 
@@ -51,10 +51,11 @@ function pathOf(conversationId: number, entry: unknown): ContextPath | null {
 }
 
 function messageOf(row: unknown): ContextMessage | null {
-  if (!Array.isArray(row) || row.length !== 3) return null
-  const [message_id, roleIndex, content] = row as unknown[]
+  if (!Array.isArray(row) || row.length !== 4) return null
+  const [message_id, roleIndex, content, imported] = row as unknown[]
   const role = typeof roleIndex === 'number' ? roles[roleIndex] : undefined
-  return isId(message_id) && role !== undefined && typeof content === 'string' ? { message_id, role, content } : null
+  if (!isId(message_id) || role === undefined || typeof content !== 'string' || typeof imported !== 'boolean') return null
+  return { message_id, role, content, ...(imported ? { imported } : {}) }
 }
 
 function isId(value: unknown): value is number {

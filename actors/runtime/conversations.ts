@@ -8,6 +8,7 @@ import type { ConversationRow, ConversationStore } from '../../storage/conversat
 import type { ConversationState } from '../conversation/state.ts'
 import type { Turn } from '../conversation/turn.ts'
 import type { ClientConnection, ConversationService, FollowedTurn, PartsClient, Subscription, TurnStatus } from '../conversation-service.ts'
+import { beginning, type Creation } from '../creation.ts'
 import type { Forwarding } from '../forwarding/forwarding.ts'
 import type { Mirrors } from '../following/mirrors.ts'
 import type { Placement } from '../placement/placement.ts'
@@ -37,13 +38,14 @@ export class Conversations implements ConversationService {
     this.#options = options
   }
 
-  async create(userId: string, command: CommandOf<'conversation.create'>): Promise<ReplyOf<'conversation.create'>> {
+  async create(userId: string, command: CommandOf<'conversation.create'>, { history, expiresAfterMs }: Creation = {}): Promise<ReplyOf<'conversation.create'>> {
     const row = await this.#options.store.createConversation({
       userId,
       clientConversationId: command.client_conversation_id ?? null,
       title: command.title ?? null,
       model: command.model ?? null,
-      system: command.system ?? null,
+      ...beginning(command.system ?? null, history),
+      ...(expiresAfterMs === undefined ? {} : { expiresAfterMs }),
     })
     return { type: 'conversation.created', conversation_id: row.conversationId, title: row.title, created_at: new Date(row.createdAt).toISOString() }
   }

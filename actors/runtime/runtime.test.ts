@@ -38,6 +38,28 @@ t.test('a message is answered, on two devices alike, and is there afterwards', a
   t.match(conversations, [{ conversation_id: id, title: 'Why is the *sky* blue?' }])
 })
 
+t.test('a conversation that begins with a history goes on from it, and one that expires is not listed', async (t) => {
+  const { edge: startOne, bridge: startBridge } = await newWorld(t, postgres)
+  const edge = await startOne()
+  const bridge = startBridge()
+  const history = [{ role: 'system', content: 'Be brief.' }, { role: 'user', content: 'hello' }, { role: 'assistant', content: 'hi' }] as const
+  const { conversation_id } = await edge.runtime.service.create('ann', { type: 'conversation.create', system: 'Be kind.' }, { history, expiresAfterMs: 60_000 })
+  const accepted = await send(edge, 'ann', conversation_id, 'how are you?')
+  const run = await bridge.run()
+  t.match(run.granted, { system: 'Be kind.\n\nBe brief.', messages: [{ role: 'user', content: 'hello', imported: true }, { role: 'assistant', content: 'hi', imported: true }, { content: 'how are you?', imported: undefined }] })
+  await run.finish()
+  const { messages } = await edge.runtime.service.history('ann', { type: 'history.get', conversation_id })
+  t.match(messages, [{ role: 'user', content: 'hello', parent_id: null, turn_id: null }, { role: 'assistant', content: 'hi', turn_id: null }, { message_id: accepted.message_id }, { message_id: accepted.reply_message_id }])
+  t.equal(accepted.parent_id, messages[1]?.message_id)
+  const again = await edge.runtime.service.regenerate('ann', { type: 'turn.regenerate', conversation_id, message_id: messages[1]?.message_id as number, client_message_id: 'again' })
+  t.equal(again.message_id, messages[0]?.message_id)
+  t.same((await edge.runtime.service.list('ann', { type: 'conversation.list' })).conversations, [])
+  const create = (history: readonly { readonly role: 'user'; readonly content: string }[]) => edge.runtime.service.create('ann', { type: 'conversation.create' }, { history })
+  t.equal(await code(create(Array.from({ length: 2_001 }, () => ({ role: 'user', content: 'x' })))), 'history_too_long')
+  t.equal(await code(create([{ role: 'user', content: 'x'.repeat(33_000) }])), 'text_too_long')
+  t.equal(await code(create([{ role: 'user', content: '\ud800' }])), 'text_not_well_formed')
+})
+
 t.test('a message sent twice is answered once, and another under the same key is refused', async (t) => {
   const { edge: startOne, bridge: startBridge } = await newWorld(t, postgres)
   const edge = await startOne()

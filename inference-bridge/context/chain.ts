@@ -1,11 +1,8 @@
 /** The branch of a conversation that a turn answers, read from its newest message back, page by page. */
 import type { ContextMessage, ContextReply } from '../../protocol/bus/begin.ts'
 
-/** A user message and its reply. */
-export interface Exchange {
-  readonly user: ContextMessage
-  readonly reply: ContextMessage
-}
+/** A user message and its reply; or an imported message that has no other half. What is kept of a conversation, or dropped, as one. */
+export type Part = readonly [user: ContextMessage, reply: ContextMessage] | readonly [lone: ContextMessage]
 
 export interface ChainPage {
   /** Oldest first. */
@@ -24,8 +21,9 @@ export class ChainError extends Error {
 const maxPages = 256
 
 /**
- * Gives only what a chat template of strict alternation can take, Llama-2's, which is the strictest in use: exchanges,
- * between one leading system message and the question. Messages without a reply are left out, and so are empty replies.
+ * Gives what a conversation consists of: exchanges, before the question. Messages without a reply are left out, and so
+ * are empty replies. Of what was imported nothing is left out, whatever follows what: a message that has no other half is
+ * a part by itself, and Prompt makes of them what a template can take.
  */
 export class Chain {
   /** The user message to answer. */
@@ -46,18 +44,26 @@ export class Chain {
     this.#fetch = fetch
   }
 
-  /** The exchange before the last one given, or null where there is none. Rejects as `fetch` does. */
-  async previous(): Promise<Exchange | null> {
+  /** The part before the last one given, or null where there is none. Rejects as `fetch` does. */
+  async previous(): Promise<Part | null> {
     let reply: ContextMessage | null = null
     for (;;) {
-      const message = this.#unread.pop()
+      const message = this.#unread.at(-1)
       if (message === undefined) {
-        if (!(await this.#readPage())) return null
-      } else if (message.role === 'assistant') {
+        if (await this.#readPage()) continue
+        return reply?.imported === true ? [reply] : null
+      }
+      // It has no user message, unless this is one.
+      if (reply?.imported === true && message.role !== 'user') return [reply]
+      this.#unread.pop()
+      if (message.imported === true && message.content === '') continue
+      if (message.role === 'assistant') {
         reply ??= message
-      } else if (message.role === 'user') {
-        if (reply !== null && reply.content !== '') return { user: message, reply }
-        reply = null
+      } else if (message.role === 'user' && reply !== null && reply.content !== '') {
+        return [message, reply]
+      } else {
+        if (message.imported === true) return [message]
+        if (message.role === 'user') reply = null
       }
     }
   }

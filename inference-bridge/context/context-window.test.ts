@@ -32,7 +32,7 @@ function paged(list: readonly ContextMessage[], size: number, newest = size): { 
 
 async function exchanges(chain: Chain): Promise<string[]> {
   const found: string[] = []
-  for (let exchange = await chain.previous(); exchange !== null; exchange = await chain.previous()) found.push(`${exchange.user.content}/${exchange.reply.content}`)
+  for (let part = await chain.previous(); part !== null; part = await chain.previous()) found.push(part.map(({ content }) => content).join('/'))
   return found
 }
 
@@ -48,14 +48,51 @@ t.test('a chain gives its exchanges from the newest back, and leaves out what ha
 t.test('a chain reads the same however it is cut into pages, and whatever is in it', async () => {
   const role = fc.constantFrom('user' as const, 'assistant' as const, 'system' as const)
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.tuple(role, fc.constantFrom('', 'x', 'y'))), fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 }), async (contents, size, newest) => {
-      const list = messages(...contents, ['user', 'q'])
+    fc.asyncProperty(fc.array(fc.tuple(role, fc.constantFrom('', 'x', 'y'))), fc.nat(20), fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 }), async (contents, imported, size, newest) => {
+      const list = messages(...contents, ['user', 'q']).map((message, index) => (index < Math.min(imported, contents.length) ? { ...message, imported: true } : message))
       const whole = await exchanges(new Chain({ messages: list, more: null }, noPages))
       const { page, fetch } = paged(list, size, newest)
       const inPages = await exchanges(new Chain(page, fetch))
       return JSON.stringify(whole) === JSON.stringify(inPages) && whole.every((exchange) => !exchange.endsWith('/'))
     }),
   )
+})
+
+/** The prompt of a question that follows what was imported, in a window that holds all of it. */
+async function promptAfter(imported: readonly (readonly ['user' | 'assistant' | 'system', string])[], question = 'q'): Promise<readonly ChatMessage[]> {
+  const list = messages(...imported, ['user', question]).map((message, index) => (index < imported.length ? { ...message, imported: true } : message))
+  const chain = new Chain({ messages: list, more: null }, noPages)
+  const prompt = await assemblePrompt({ chain, system: null, model: 'm', window: 1_000_000, maxTokens: 10 }, new TokenCounts({ keptMessages: 10 }), {} as EngineClient, never)
+  return prompt?.messages ?? []
+}
+
+const brief = (list: readonly ChatMessage[]): string => list.map(({ role, content }) => `${role[0]}:${content.replaceAll('\n\n', '+')}`).join(' ')
+
+t.test('an imported history becomes what a strict template takes, in its order', async (t) => {
+  for (const [imported, expected] of [
+    [[['user', 'u1'], ['assistant', 'a1']], 'u:u1 a:a1 u:q'],
+    [[['assistant', 'hello'], ['user', 'u1'], ['assistant', 'a1']], 'u: a:hello u:u1 a:a1 u:q'],
+    [[['user', 'u1'], ['user', 'u2'], ['assistant', 'a1'], ['assistant', 'a2']], 'u:u1+u2 a:a1+a2 u:q'],
+    [[['user', 'u1'], ['system', 's'], ['assistant', 'a1'], ['system', 's2'], ['user', 'u2']], 'u:u1+s a:a1 u:s2+u2+q'],
+    [[['system', 's'], ['assistant', 'a1']], 'u:s a:a1 u:q'],
+    [[['user', ''], ['assistant', 'a1'], ['assistant', '']], 'u: a:a1 u:q'],
+  ] as const) t.equal(brief(await promptAfter(imported)), expected)
+})
+
+t.test('nothing of an imported history is lost, whatever follows what', async () => {
+  const role = fc.constantFrom('user' as const, 'assistant' as const, 'system' as const)
+  await fc.assert(
+    fc.asyncProperty(fc.array(role, { maxLength: 12 }), async (roles) => {
+      const prompt = await promptAfter(roles.map((each, index) => [each, `m${index}`] as const))
+      const said = prompt.flatMap(({ content }) => content.split('\n\n')).filter((text) => text !== '')
+      return alternates(prompt) && JSON.stringify(said) === JSON.stringify([...roles.map((_, index) => `m${index}`), 'q'])
+    }),
+  )
+})
+
+t.test('a message sent in vain after an imported one that has no reply leaves that one where it was', async (t) => {
+  const list = messages(['user', 'imported'], ['user', 'sent'], ['assistant', ''], ['user', 'q']).map((message, index) => (index === 0 ? { ...message, imported: true } : message))
+  t.same(await exchanges(new Chain({ messages: list, more: null }, noPages)), ['imported'])
 })
 
 /** One leading system message at most, then user and assistant in turn, a user last: what Llama-2's template takes. */

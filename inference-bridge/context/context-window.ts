@@ -1,10 +1,10 @@
 /**
  * Puts as much of a conversation into a prompt as its model's window holds: the question and the system message always,
- * then exchanges from the newest back. Which ones depends on exact counts alone, never on how they were come by: so two
+ * then its parts from the newest back. Which ones depends on exact counts alone, never on how they were come by: so two
  * bridges make the same prompt of a turn, which is what lets one go on with the other's reply.
  */
 import type { EngineClient } from '../vllm/client.ts'
-import type { Chain, Exchange } from './chain.ts'
+import type { Chain, Part } from './chain.ts'
 import { ChatPrompt, RawPrompt } from './prompt.ts'
 import { templateBound, type TokenCounts } from './token-counts.ts'
 
@@ -26,7 +26,7 @@ const countedAtOnce = 8
 /** Null where question and system message alone do not fit. Rejects with EngineFailure, or as the chain's `fetch` does. */
 export async function assemblePrompt(request: ContextRequest, counts: TokenCounts, client: EngineClient, signal: AbortSignal): Promise<ChatPrompt | null> {
   const { chain, system, window, maxTokens } = request
-  const read: Exchange[] = []
+  const read: Part[] = []
   if (await surelyFits(request, read)) return new ChatPrompt(system, read.reverse(), chain.question.content, maxTokens)
 
   const { model } = request
@@ -36,27 +36,27 @@ export async function assemblePrompt(request: ContextRequest, counts: TokenCount
   if (window - total < Math.min(maxTokens, leastReplyTokens)) return null
 
   const budget = window - Math.min(maxTokens, Math.floor(window / 2))
-  const included: Exchange[] = []
+  const included: Part[] = []
   for (let full = false; !full; ) {
     while (read.length < included.length + countedAtOnce / 2) {
-      const exchange = await chain.previous()
-      if (exchange === null) break
-      read.push(exchange)
+      const part = await chain.previous()
+      if (part === null) break
+      read.push(part)
     }
     const next = read.slice(included.length, included.length + countedAtOnce / 2)
     const costs = await Promise.all(
-      next.map(async ({ user, reply }) => {
-        const [asked, answered] = await Promise.all([counts.ofMessage(client, model, user, signal), counts.ofMessage(client, model, reply, signal)])
-        return template.exchange + asked + answered
+      next.map(async (part) => {
+        const tokens = await Promise.all(part.map((message) => counts.ofMessage(client, model, message, signal)))
+        return tokens.reduce((sum, count) => sum + count, template.exchange)
       }),
     )
     full = next.length === 0
-    for (const [index, exchange] of next.entries()) {
+    for (const [index, part] of next.entries()) {
       const cost = costs[index] as number
       full ||= total + cost > budget
       if (full) break
       total += cost
-      included.push(exchange)
+      included.push(part)
     }
   }
   return new ChatPrompt(system, included.reverse(), chain.question.content, Math.min(maxTokens, window - total))
@@ -74,14 +74,14 @@ export async function rawPrompt({ chain, model, window, maxTokens }: Omit<Contex
  * Whether the whole chain and a reply of full length fit for certain, judged by bytes alone: for most conversations the
  * engine need not be asked. What was read of the chain is in `read`, newest first.
  */
-async function surelyFits({ chain, system, window, maxTokens }: ContextRequest, read: Exchange[]): Promise<boolean> {
+async function surelyFits({ chain, system, window, maxTokens }: ContextRequest, read: Part[]): Promise<boolean> {
   let bound = maxTokens + templateBound.base + Buffer.byteLength(chain.question.content)
   if (system !== null) bound += templateBound.system + Buffer.byteLength(system)
   while (bound <= window) {
-    const exchange = await chain.previous()
-    if (exchange === null) return true
-    read.push(exchange)
-    bound += templateBound.exchange + Buffer.byteLength(exchange.user.content) + Buffer.byteLength(exchange.reply.content)
+    const part = await chain.previous()
+    if (part === null) return true
+    read.push(part)
+    bound += part.reduce((sum, { content }) => sum + Buffer.byteLength(content), templateBound.exchange)
   }
   return false
 }

@@ -1,6 +1,6 @@
 /** What an engine is asked, and how many tokens the reply may have. */
 import type { ChatMessage } from '../vllm/client.ts'
-import type { Exchange } from './chain.ts'
+import type { Part } from './chain.ts'
 
 export type Prompt = ChatPrompt | RawPrompt
 
@@ -29,27 +29,36 @@ export class ChatPrompt {
   readonly maxTokens: number
   readonly #system: string | null
   /** Oldest first. */
-  readonly #exchanges: readonly Exchange[]
+  readonly #parts: readonly Part[]
   readonly #question: string
 
-  constructor(system: string | null, exchanges: readonly Exchange[], question: string, maxTokens: number) {
+  constructor(system: string | null, parts: readonly Part[], question: string, maxTokens: number) {
     this.#system = system
-    this.#exchanges = exchanges
+    this.#parts = parts
     this.#question = question
     this.maxTokens = maxTokens
-    this.messages = [
-      ...(system === null ? [] : [{ role: 'system', content: system } as const]),
-      ...exchanges.flatMap(({ user, reply }): ChatMessage[] => [
-        { role: 'user', content: user.content },
-        { role: 'assistant', content: reply.content },
-      ]),
-      { role: 'user', content: question },
-    ]
+    this.messages = [...(system === null ? [] : [{ role: 'system', content: system } as const]), ...alternating([...parts.flat(), { role: 'user', content: question }])]
   }
 
   /** For an engine that found it too long all the same. Null where there is nothing left to drop. */
   withoutOldest(): ChatPrompt | null {
-    if (this.#exchanges.length === 0) return null
-    return new ChatPrompt(this.#system, this.#exchanges.slice(1), this.#question, this.maxTokens)
+    if (this.#parts.length === 0) return null
+    return new ChatPrompt(this.#system, this.#parts.slice(1), this.#question, this.maxTokens)
   }
+}
+
+/**
+ * As the template of Llama-2 wants them, the strictest in use: user and assistant in turn, a user first. Messages of one
+ * role that follow each other become one, of paragraphs. A system message within a conversation is said to the model by
+ * the user; what comes before the first user message follows an empty one.
+ */
+function alternating(messages: readonly ChatMessage[]): ChatMessage[] {
+  const merged: { role: 'user' | 'assistant'; content: string }[] = []
+  for (const { role, content } of messages) {
+    const speaker = role === 'assistant' ? 'assistant' : 'user'
+    const last = merged.at(-1)
+    if (last?.role === speaker) last.content += `\n\n${content}`
+    else merged.push({ role: speaker, content })
+  }
+  return merged[0]?.role === 'assistant' ? [{ role: 'user', content: '' }, ...merged] : merged
 }

@@ -20,7 +20,12 @@ export const BeginRequest = Type.Object({
 })
 export type BeginRequest = Static<typeof BeginRequest>
 
-export const ContextMessage = Type.Object({ message_id: MessageId, role: Role, content: Type.String() })
+export const ContextMessage = Type.Object({
+  message_id: MessageId,
+  role: Role,
+  content: Type.String(),
+  imported: Type.Optional(Type.Boolean({ description: 'It came with the conversation, and belongs to no turn' })),
+})
 export type ContextMessage = Static<typeof ContextMessage>
 
 /** What an earlier run has shown, to go on from: `text` is exactly what `token_ids` say. */

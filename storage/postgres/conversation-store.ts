@@ -8,7 +8,7 @@ import type { Logger } from '../../platform/logging/logger.ts'
 import type {
   ClaimResult, ConversationRow, ConversationStore, ConversationWrite, CreateConversation, MessagePage, OwnerToken, StoredReply, SweptTurn, TurnRow, WriteResult,
 } from '../conversation-store.ts'
-import { asChatError, isRowFault } from './faults.ts'
+import { asChatError, isMissingPartition, isRowFault } from './faults.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { History } from './history.ts'
 import type { Ownership } from './ownership.ts'
@@ -42,12 +42,15 @@ export class PostgresConversationStore implements ConversationStore {
   }
 
   async createConversation(input: CreateConversation): Promise<ConversationRow> {
-    const { userId, clientConversationId, title, model, system } = input
+    const { userId, clientConversationId, title, model, system, history = [], expiresAfterMs = null } = input
     const bucket = bucketOfUser(userId)
     const { shard } = this.#at(bucket)
-    const hash = clientConversationId === null ? null : createHash('sha256').update(JSON.stringify([title, model, system])).digest()
+    const hash = clientConversationId === null ? null : hashOf(input)
     return unavailableWhileAway(async () => {
-      const [created] = await shard.write<StoredConversation & { in_owned_bucket: boolean }>(createConversation, [bucket, userId, clientConversationId, hash, title, model, system])
+      const [created] = await shard.write<StoredConversation & { in_owned_bucket: boolean }>(
+        createConversation,
+        [bucket, userId, clientConversationId, hash, title, model, system, history.map(({ role }) => role), history.map(({ content }) => content), expiresAfterMs],
+      )
       if (created?.in_owned_bucket !== true) throw new ChatError('unavailable')
       if (created.id !== null) return conversationFrom(created)
       const [first] = await shard.read<StoredConversation & { command_hash: Uint8Array }>(conversationByClientId, [userId, clientConversationId])
@@ -180,12 +183,20 @@ export class PostgresConversationStore implements ConversationStore {
   }
 }
 
+/** SHA-256 of what a conversation begins as. Never to be changed: it is stored. */
+function hashOf({ title, model, system, history = [] }: CreateConversation): Buffer {
+  const begins = [title, model, system, ...history.map(({ role, content }) => [role, content])]
+  return createHash('sha256').update(JSON.stringify(begins)).digest()
+}
+
 async function unavailableWhileAway<T>(task: () => Promise<T>): Promise<T> {
   try {
     return await task()
   } catch (error) {
     // Of creates; what a write holds is refused as its result.
     if (isRowFault(error)) throw new ChatError('invalid_field', undefined, { cause: error })
+    // It is made before long.
+    if (isMissingPartition(error)) throw new ChatError('unavailable', undefined, { cause: error })
     throw asChatError(error)
   }
 }

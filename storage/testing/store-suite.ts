@@ -39,6 +39,36 @@ export function storeSuite(t: Test, startProcess: (node: string) => Promise<Stor
     await t.rejects(store.createConversation({ ...first, clientConversationId: null, title: '\0' }), { code: 'invalid_field' })
   })
 
+  t.test('a conversation begins with the history that it is given, and the next message follows it', async (t) => {
+    const userId = unique('user')
+    const history = [...Array.from({ length: 100 }, (_, n) => ({ role: n % 2 === 0 ? 'user' : 'assistant', content: `message ${n} ünïcödé 😀` }) as const), { role: 'system', content: '' } as const]
+    const input = { userId, clientConversationId: 'c1', title: null, model: null, system: null, history }
+    const row = await store.createConversation(input)
+    const { messages } = await store.messagesBefore(row.conversationId, wide)
+    t.same(messages.map(({ role, content, turn_id }) => ({ role, content, turn_id })), history.map((message) => ({ ...message, turn_id: null })))
+    t.same(messages.map(({ parent_id }) => parent_id), [null, ...messages.slice(0, -1).map(({ message_id }) => message_id)])
+    t.ok(messages.every(({ message_id, created_at }) => bucketOfId(message_id) === bucketOfUser(userId) && created_at === new Date(row.createdAt).toISOString()))
+    t.equal(row.lastMessageId, messages.at(-1)?.message_id)
+    t.same(await store.createConversation(input), row)
+    await t.rejects(store.createConversation({ ...input, history: history.slice(1) }), { code: 'idempotency_conflict' })
+    await t.rejects(store.createConversation({ ...input, history: [] }), { code: 'idempotency_conflict' })
+    t.equal((await store.messagesBefore(row.conversationId, wide)).messages.length, 101)
+    const owned = new Owned(store, row, claimed(await store.claim(row.conversationId)).token)
+    const { userMessageId } = await owned.exchange('and then?', 'nothing', row.lastMessageId)
+    t.ok(userMessageId > (row.lastMessageId as number))
+    t.equal((await store.path(row.conversationId, { leaf: userMessageId, ...wide })).messages.length, 102)
+    const faulty = { ...input, clientConversationId: null }
+    await t.rejects(store.createConversation({ ...faulty, history: [...history, { role: 'user', content: 'x'.repeat(32 * 1024 + 1) }] }), { code: 'invalid_field' })
+    await t.rejects(store.createConversation({ ...faulty, history: [{ role: 'user', content: '\0' }] }), { code: 'invalid_field' })
+    t.equal((await store.listConversations(userId, { limit: 10 })).conversations.length, 1, 'nothing is left of those')
+  })
+
+  t.test('a history of 2,000 messages and 1 MiB is taken', async (t) => {
+    const history = Array.from({ length: 2_000 }, () => ({ role: 'user', content: 'x'.repeat(524) }) as const)
+    const row = await store.createConversation({ userId: unique('user'), clientConversationId: null, title: null, model: null, system: null, history })
+    t.equal((await pagesAfter(store, row.conversationId, { limit: 200, maxBytes: 1 << 20 })).flat().length, 2_000)
+  })
+
   t.test('a title given later does not make a repeated create a conflict', async (t) => {
     const input = { userId: unique('user'), clientConversationId: 'c1', title: null, model: null, system: null }
     const row = await store.createConversation(input)
