@@ -20,6 +20,8 @@ export interface ClusterOptions {
   readonly replyTokens: number
   /** A killed process is not started again before. */
   readonly restartAfter?: string
+  /** Of databases that are there already, a shard each; without, it has a Postgres of its own. */
+  readonly databaseUrls?: readonly string[]
   /** Folder for profiles of all processes; without, none are made. */
   readonly profiles?: string | undefined
 }
@@ -29,6 +31,7 @@ export type CpuTimes = ReadonlyMap<string, number>
 
 export interface ClusterUnderTest {
   readonly port: number
+  readonly enginePort: number
   readonly engineUrl: string
   readonly report: ClusterReport
   cpu(): CpuTimes
@@ -55,7 +58,8 @@ export async function startCluster(options: ClusterOptions): Promise<ClusterUnde
     args: [program('load-tests', 'simulated-vllm', 'main.js'), '--tokens-per-second', String(options.tokensPerSecond), '--first-token-ms', String(options.firstTokenMs), '--max-num-seqs', slots, '--reply-tokens', String(options.replyTokens)],
     ready: jsonLineWith('ready'),
   })
-  const engineUrl = `http://127.0.0.1:${String(engine.ready['port'])}`
+  const enginePort = Number(engine.ready['port'])
+  const engineUrl = `http://127.0.0.1:${enginePort}`
   const cluster = await startProcess(undefined, {
     command: process.execPath,
     args: [
@@ -69,6 +73,7 @@ export async function startCluster(options: ClusterOptions): Promise<ClusterUnde
       CHATTERBOT_SOCKETS_PER_ADDRESS: '100000',
       CHATTERBOT_TURNS_PER_MINUTE: '1000000',
       CHATTERBOT_FRAMES_PER_SECOND: '100000',
+      ...(options.databaseUrls === undefined ? {} : { DATABASE_URL: options.databaseUrls.join(',') }),
     },
     ready: jsonLineWith('processes'),
     readyWithinMs: 120_000,
@@ -83,6 +88,7 @@ export async function startCluster(options: ClusterOptions): Promise<ClusterUnde
   for (const { name, pid } of report.services) if (pid !== null) pids.set(name, pid)
   return {
     port: report.port,
+    enginePort,
     engineUrl,
     report,
     cpu: () => new Map([...pids].flatMap(([name, pid]) => {

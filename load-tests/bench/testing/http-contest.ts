@@ -1,0 +1,125 @@
+/**
+ * ChatterBot's cluster and its peers with the same endpoints, side by side: one simulated engine, one Postgres that keeps
+ * what it has acknowledged, a database each. One after the other is asked by the same people, round after round.
+ */
+import { startPostgres } from '../../../tests/harness/postgres.ts'
+import { cpuSeconds } from '../cpu-time.ts'
+import { percentile, spread } from '../measure.ts'
+import { engineDirectly, specification } from './chat-endpoints.ts'
+import { since, startCluster, type CpuTimes } from './cluster-under-test.ts'
+import { startFastapi, type Peer } from './fastapi-peer.ts'
+import { ask, type Heard, type Load } from './people.ts'
+
+export interface Contest extends Load {
+  readonly kind: 'chat' | 'stream'
+  readonly tokensPerSecond: number
+  readonly firstTokenMs: number
+  readonly rounds: number
+  /** A long one takes the place of many. */
+  readonly without?: readonly string[]
+}
+
+interface Contestant {
+  readonly name: string
+  readonly port: number
+  cpu(): CpuTimes
+}
+
+interface Round {
+  /** CPU seconds of its own processes, and of Postgres. */
+  readonly own: number
+  readonly postgres: number
+  readonly parts: CpuTimes
+  readonly p50: number
+  readonly p99: number
+  readonly answered: number
+  readonly failures: readonly string[]
+}
+
+export interface Result {
+  readonly name: string
+  readonly rounds: readonly Round[]
+}
+
+const ours = 'ChatterBot'
+const postgresSettings = { fsync: 'on', full_page_writes: 'on', shared_buffers: '256MB', max_connections: '150' }
+
+/** The first result is ours. Who cannot be had here is told of, by name, and left out. */
+export async function hold(contest: Contest, leftOut: (name: string, why: string) => void): Promise<Result[]> {
+  const postgres = await startPostgres(undefined, postgresSettings)
+  const stops: (() => Promise<void>)[] = [() => postgres.stop()]
+  try {
+    const shards = [await postgres.createDatabase('shard_1'), await postgres.createDatabase('shard_2')]
+    const cluster = await startCluster({ edges: 1, bridges: 1, tokensPerSecond: contest.tokensPerSecond, firstTokenMs: contest.firstTokenMs, replyTokens: contest.tokens, databaseUrls: shards })
+    stops.unshift(() => cluster.stop())
+    const isOwn = (name: string): boolean => name !== 'load client' && name !== 'engine'
+    const contestants: Contestant[] = [{ name: ours, port: cluster.port, cpu: () => new Map([...cluster.cpu()].filter(([name]) => isOwn(name))) }]
+    for (const engineClient of ['httpx', 'aiohttp'] as const) {
+      const name = `FastAPI + ${engineClient}`
+      if (contest.without?.includes(name)) continue
+      const peer = await startFastapi({ engineClient, engineUrl: cluster.engineUrl, databaseUrl: await postgres.createDatabase(engineClient) }).catch((error: unknown) => leftOut(name, String(error)))
+      if (peer === undefined) continue
+      stops.unshift(() => peer.stop())
+      contestants.push({ name, port: peer.port, cpu: () => cpuOf(peer) })
+    }
+
+    const results = contestants.map(({ name }) => ({ name, rounds: [] as Round[] }))
+    for (const { port } of contestants) await ask(port, specification, contest.kind, { ...contest, questionsEach: 1 })
+    for (let round = 0; round < contest.rounds; round += 1) {
+      const floor = await ask(cluster.enginePort, engineDirectly, contest.kind, contest)
+      for (const [index, { port, cpu }] of contestants.entries()) {
+        const [before, postgresBefore] = [cpu(), cpuSeconds(postgres.pid)]
+        const heard = await ask(port, specification, contest.kind, contest)
+        const parts = since(before, cpu())
+        results[index]?.rounds.push({ ...added(heard, floor), parts, own: total(parts), postgres: cpuSeconds(postgres.pid) - postgresBefore })
+      }
+    }
+    return results
+  } finally {
+    for (const stop of stops) await stop()
+  }
+}
+
+function cpuOf(peer: Peer): CpuTimes {
+  return new Map([['uvicorn', cpuSeconds(peer.pid)]])
+}
+
+function total(cpu: CpuTimes): number {
+  return [...cpu.values()].reduce((sum, seconds) => sum + seconds, 0)
+}
+
+function added({ ms, failures }: Heard, floor: Heard): Pick<Round, 'p50' | 'p99' | 'answered' | 'failures'> {
+  return { p50: percentile(ms, 0.5) - percentile(floor.ms, 0.5), p99: percentile(ms, 0.99) - percentile(floor.ms, 0.99), answered: ms.length, failures }
+}
+
+/** A Markdown table; `unit` is what CPU time is divided by, of which an answer has `unitsEach`, e.g. a thousand tokens. */
+export function tableOf(results: readonly Result[], unit: string, unitsEach: number, heard: string): string[] {
+  const figure = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3))
+  const cell = (values: readonly number[]): string => {
+    const { median, min, max } = spread(values)
+    return `${figure(median)} (${figure(min)} to ${figure(max)})`
+  }
+  const perUnit = (result: Result, of: (round: Round) => number): number[] => result.rounds.map((round) => (of(round) / (round.answered * unitsEach)) * 1000)
+  const median = (result: Result): number => spread(perUnit(result, ({ own }) => own)).median
+  const [mine] = results
+  return [
+    `| | CPU a ${unit}, ms | of Postgres besides, ms | ${heard} added, p50, ms | p99, ms | failures | CPU to ours |`,
+    '|---|---|---|---|---|---|---|',
+    ...results.map((result) => {
+      const failed = result.rounds.flatMap(({ failures }) => failures)
+      const asked = result.rounds.reduce((sum, { answered, failures }) => sum + answered + failures.length, 0)
+      const cells = [
+        result.name,
+        cell(perUnit(result, ({ own }) => own)),
+        cell(perUnit(result, ({ postgres }) => postgres)),
+        cell(result.rounds.map(({ p50 }) => p50)),
+        cell(result.rounds.map(({ p99 }) => p99)),
+        `${failed.length} of ${asked}`,
+        mine === undefined || result === mine ? '' : figure(median(result) / median(mine)),
+      ]
+      return `| ${cells.join(' | ')} |`
+    }),
+    ...(mine === undefined ? [] : ['', `Of ours: ${[...(mine.rounds[0]?.parts.keys() ?? [])].map((name) => `${name} ${figure(spread(perUnit(mine, ({ parts }) => parts.get(name) ?? 0)).median)}`).join(', ')}.`]),
+    ...new Set(results.flatMap(({ name, rounds }) => rounds.flatMap(({ failures }) => failures.slice(0, 1).map((why) => `\nA failure of ${name}: ${why}`)))),
+  ]
+}
