@@ -4,6 +4,7 @@ import { systemClock } from '../../platform/clock.ts'
 import { createLogger } from '../../platform/logging/logger.ts'
 import { evenShards } from '../postgres/shard-map.ts'
 import { createPostgresStorage } from '../postgres/storage.ts'
+import { credentialSuite } from '../testing/credential-suite.ts'
 import { storeSuite } from '../testing/store-suite.ts'
 import { EmbeddedPostgres } from './supervisor.ts'
 
@@ -22,4 +23,14 @@ storeSuite(t, async (node) => {
   const storage = createPostgresStorage({ shards: evenShards([embedded.url], { embedded: true }), node, bootId: randomUUID(), logger, clock: systemClock })
   await storage.start()
   return storage
+})
+
+t.test('credentials', (t) => {
+  credentialSuite(t, async () => {
+    const storage = createPostgresStorage({ shards: evenShards([embedded.url], { embedded: true }), node: 'credentials', bootId: randomUUID(), logger, clock: systemClock })
+    t.teardown(() => storage.stop())
+    await storage.start()
+    return storage.credentials
+  })
+  t.end()
 })

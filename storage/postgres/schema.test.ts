@@ -43,6 +43,7 @@ t.test('a released migration never changes', async (t) => {
     [1, 'ba039e3f22cad21d2e5fa7a0cdf2afdc433b8010c220a5f0ccea5d13d764b797'],
     [2, '621870927f0f22726b3a74c7edc523d8eb2e4b1e56e555264bc9e7c071dc5f71'],
     [3, '191fca34d6ecfd14526686b9c2fd005cf5ce0d2db6f12c68b787c4fbbcce08c4'],
+    [4, 'ab442d64cbfb863af40a74375eda0da8561fadf4a132c4b5c32b363859076094'],
   ])
 })
 

@@ -5,7 +5,9 @@ import { once } from '../../platform/lifecycle/once.ts'
 import type { Service } from '../../platform/lifecycle/service.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import type { ConversationStore } from '../conversation-store.ts'
+import type { CredentialStore } from '../credential-store.ts'
 import { PostgresConversationStore } from './conversation-store.ts'
+import { PostgresCredentialStore } from './credential-store.ts'
 import { asChatError, isPassing } from './faults.ts'
 import { GroupCommit, WriteBudget } from './group-commit.ts'
 import { History } from './history.ts'
@@ -34,6 +36,7 @@ export interface PostgresStorageOptions {
 
 export interface PostgresStorage extends Service {
   readonly store: ConversationStore
+  readonly credentials: CredentialStore
   readonly liveness: Liveness
   /** Brings the schema of every shard up to date. `start` does so too: this is for whoever does only that, with rights of its own. */
   migrate(): Promise<void>
@@ -54,6 +57,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
 class Storage implements PostgresStorage {
   readonly name = 'postgres'
   readonly store: ConversationStore
+  readonly credentials: CredentialStore
   readonly liveness: Liveness
   readonly #options: PostgresStorageOptions
   readonly #shards: readonly Shard[]
@@ -81,6 +85,7 @@ class Storage implements PostgresStorage {
     }))
     this.#commits = parts.map(({ commit }) => commit)
     this.#ownerships = parts.map(({ ownership }) => ownership)
+    this.credentials = new PostgresCredentialStore(this.#shards[0] as Shard, (bucket) => ofBucket[bucket] as Shard)
     const partsOf = new Map(parts.map((part) => [part.shard, part]))
     this.store = new PostgresConversationStore(parts, ofBucket.map((shard) => partsOf.get(shard) as (typeof parts)[number]), logger)
   }
