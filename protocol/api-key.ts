@@ -8,11 +8,6 @@ export interface ApiKeyParts {
   readonly secret: string
 }
 
-/** Whether the token is meant to be an API key: those of identity providers begin otherwise. */
-export function isLikeApiKey(token: string): boolean {
-  return token.startsWith('cb_')
-}
-
 /** Null where the token is none. */
 export function readApiKey(token: string): ApiKeyParts | null {
   const [, id, secret] = pattern.exec(token) ?? []

@@ -38,3 +38,8 @@ export function utf8Length(text: string): number {
 export function sanitizeModelText(text: string): string {
   return isWellFormed(text) ? text : text.toWellFormed().replaceAll('\0', '\ufffd')
 }
+
+/** Whether the text can be a name of something, such as a user's id: 1 to `most` UTF-16 code units, and well-formed. */
+export function isName(text: string, most: number): boolean {
+  return text.length >= 1 && text.length <= most && isWellFormed(text)
+}

@@ -9,7 +9,7 @@ const layers = {
   actors: ['protocol', 'platform', 'storage'],
   server: ['protocol', 'platform', 'storage', 'actors'],
   'inference-bridge': ['protocol', 'platform'],
-  operator: ['protocol', 'platform'],
+  operator: ['protocol', 'platform', 'storage'],
   client: ['protocol'],
   'load-tests': ['protocol', 'client'],
   web: ['protocol', 'client'],
