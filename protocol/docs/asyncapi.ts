@@ -1,7 +1,7 @@
 /** docs/asyncapi.json: the WebSocket protocol as AsyncAPI 3.0 (https://www.asyncapi.com/docs/reference/specification/v3.0.0). */
 import type { TSchema } from 'typebox'
 import { commands, ErrorReply, events, type CommandType, type EventType } from '../websocket/messages.ts'
-import { nameOf, namedObjects } from './field-tables.ts'
+import { namedSchemas, withReferencesWithin } from './references.ts'
 import { commandSummaries, errorSummary, eventSummaries, replySummaries } from './summaries.ts'
 
 const channel = { $ref: '#/channels/chat' }
@@ -36,7 +36,7 @@ export function asyncapiDocument(): object {
     operations: Object.fromEntries([...receive, ...send]),
     components: {
       messages,
-      schemas: Object.fromEntries(Object.entries(namedObjects).map(([name, schema]) => [name, withReferences(schema, true)])),
+      schemas: namedSchemas(),
     },
   }
 }
@@ -46,14 +46,5 @@ function replyTypeOf(type: CommandType): string {
 }
 
 function message(type: string, summary: string, schema: TSchema): object {
-  return { name: type, title: type, summary, payload: withReferences(schema, false) }
-}
-
-/** The schema as JSON, each object that has a name replaced by a reference to it. */
-function withReferences(value: unknown, itself: boolean): unknown {
-  if (Array.isArray(value)) return value.map((item) => withReferences(item, false))
-  if (typeof value !== 'object' || value === null) return value
-  const name = itself ? undefined : nameOf(value)
-  if (name !== undefined) return { $ref: `#/components/schemas/${name}` }
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withReferences(item, false)]))
+  return { name: type, title: type, summary, payload: withReferencesWithin(schema) }
 }

@@ -1,5 +1,6 @@
 import { asyncapiDocument } from './asyncapi.ts'
 import { errorsPage } from './errors-page.ts'
+import { openapiDocument } from './openapi.ts'
 import { protocolPage } from './protocol-page.ts'
 
 /** Every generated file by its path in the repository. */
@@ -8,5 +9,6 @@ export function generatedPages(): Record<string, string> {
     'docs/protocol.md': protocolPage(),
     'docs/errors.md': errorsPage(),
     'docs/asyncapi.json': `${JSON.stringify(asyncapiDocument(), null, 2)}\n`,
+    'docs/openapi.json': `${JSON.stringify(openapiDocument(), null, 2)}\n`,
   }
 }

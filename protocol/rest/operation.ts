@@ -14,7 +14,17 @@ export interface ResponseDefinition {
   readonly schema?: TSchema
   /** `application/json` where absent. */
   readonly contentType?: string
+  /** What the headers of its own tell, by name. */
   readonly headers?: Readonly<Record<string, string>>
+  /** A body as it may come: a value of the schema, or of a stream the text. A test holds it against the schema. */
+  readonly example?: unknown
+}
+
+export interface RequestExample {
+  readonly params?: Readonly<Record<string, unknown>>
+  readonly query?: Readonly<Record<string, unknown>>
+  readonly headers?: Readonly<Record<string, unknown>>
+  readonly body?: unknown
 }
 
 export interface Operation {
@@ -35,6 +45,8 @@ export interface Operation {
   readonly texts?: readonly string[]
   /** Bytes of the body at most; 256 KiB where absent. */
   readonly bodyBytes?: number
+  /** A request as it may come, for the documentation: values as they are once decoded. A test holds them against the schemas. */
+  readonly example?: RequestExample
   readonly responses: Readonly<Record<number, ResponseDefinition>>
   /** Errors of its own, besides those that any operation may answer with. */
   readonly errors: readonly ErrorCode[]

@@ -2,6 +2,7 @@
 import { STATUS_CODES } from 'node:http'
 import { errorCatalogue, ChatError, type ErrorCode } from '../../protocol/errors.ts'
 import { RequestFault } from '../../protocol/rest/decode.ts'
+import { problemType, type Problem } from '../../protocol/rest/problem.ts'
 import type { StreamListener, StreamSink } from './stream-sink.ts'
 
 export type Headers = Readonly<Record<string, string>>
@@ -26,14 +27,16 @@ export function json(status: number, value: unknown, headers: Headers = {}): Htt
   return { status, headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers }, body: JSON.stringify(value) }
 }
 
-export interface ProblemExtensions {
+export interface ProblemExtensions extends Partial<Pick<Problem, 'retryable' | 'errors'>> {
   readonly code?: ErrorCode
-  readonly [name: string]: unknown
 }
 
 /** Problem details (RFC 9457); `code` is one of the catalogue, where one says it. */
 export function problem(status: number, detail: string, headers: Headers = {}, extensions: ProblemExtensions = {}): HttpAnswer {
-  const body = { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, ...extensions, detail }
+  const { code } = extensions
+  // RFC 9457, 4.2.1: without a type the title is the status's own phrase.
+  const type = code === undefined ? { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error' } : problemType(code)
+  const body: Problem = { ...type, status, detail, ...extensions }
   return json(status, body, { 'Content-Type': 'application/problem+json', ...headers })
 }
 

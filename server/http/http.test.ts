@@ -156,7 +156,7 @@ t.test('nothing outside of the page can be read, and what is not there is 404', 
     const { status, headers, body } = await ask(edge.port, 'GET', target)
     t.equal(status, 404, target)
     t.equal(headers.get('content-type'), 'application/problem+json')
-    t.match(JSON.parse(body.toString()), { type: 'about:blank', title: 'Not Found', status: 404, detail: /nothing/ })
+    t.match(JSON.parse(body.toString()), { type: '/docs/errors#not_found', title: 'There is nothing at this address', status: 404, code: 'not_found', retryable: false, detail: /nothing/ })
   }
   t.same(faults, [])
 })

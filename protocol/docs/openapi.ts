@@ -1,0 +1,147 @@
+/** docs/openapi.json: the HTTP API as OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1.html), made from the operations. */
+import type { TObject, TSchema } from 'typebox'
+import { errorCatalogue, type ErrorCode } from '../errors.ts'
+import { permissionSummaries } from '../permissions.ts'
+import type { Operation, ResponseDefinition } from '../rest/operation.ts'
+import { Problem } from '../rest/problem.ts'
+import { allOperations, groupOf, operationGroups } from './operation-groups.ts'
+import { namedSchemas, withReferencesWithin } from './references.ts'
+import { namedObjects } from './field-tables.ts'
+import { errorsOf } from './operation-errors.ts'
+
+export interface OpenApiDocument {
+  readonly openapi: string
+  readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  readonly components: { readonly schemas: Readonly<Record<string, unknown>> }
+}
+
+export function openapiDocument(): OpenApiDocument {
+  const paths: Record<string, Record<string, unknown>> = {}
+  for (const [id, operation] of Object.entries(allOperations)) (paths[operation.path] ??= {})[operation.method] = described(id, operation)
+  const used = new Set(Object.values(allOperations).map(groupOf))
+  return {
+    openapi: '3.1.1',
+    ...about,
+    tags: operationGroups.filter((group) => used.has(group)).map(({ name, description }) => ({ name, description })),
+    paths,
+    components: { schemas: reachable(paths, namedSchemas({ ...namedObjects, Problem })), headers, securitySchemes },
+  } as OpenApiDocument
+}
+
+const about = {
+  jsonSchemaDialect: 'https://spec.openapis.org/oas/3.1/dialect/base',
+  info: {
+    title: 'ChatterBot',
+    version: '1',
+    description: 'Chat over HTTP. Fields may be added to answers: ignore those that you do not know. The WebSocket protocol, which tells more and costs less, is described in docs/protocol.md.',
+    license: { name: 'MIT', identifier: 'MIT' },
+  },
+  servers: [{ url: '/', description: 'The server that this document comes from' }],
+}
+
+const securitySchemes = {
+  bearer: { type: 'http', scheme: 'bearer', description: 'An API key or a JSON Web Token. A server in mode none, as on a laptop, asks for nothing.' },
+  apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'An API key' },
+}
+
+const headers = {
+  'X-Request-Id': { description: 'Names the request in the log of the server', schema: { type: 'string' } },
+  'Retry-After': { description: 'Seconds to wait before trying again', schema: { type: 'integer', minimum: 0 } },
+}
+
+function described(id: string, operation: Operation): object {
+  const { summary, description, permission, params, query, headers: asked, body, example } = operation
+  const parameters = [...parametersOf(params, 'path', example?.params), ...parametersOf(query, 'query', example?.query), ...parametersOf(asked, 'header', example?.headers)]
+  return {
+    operationId: id,
+    tags: [groupOf(operation)?.name],
+    summary,
+    ...(description === undefined ? {} : { description }),
+    security: permission === 'public' ? [] : Object.keys(securitySchemes).map((scheme) => ({ [scheme]: permission === 'any' ? [] : [permission] })),
+    ...(permission === 'public' || permission === 'any' ? {} : { 'x-permission': permission, 'x-permission-summary': permissionSummaries[permission] }),
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(body === undefined ? {} : { requestBody: { required: true, content: { 'application/json': { schema: plain(body), ...exampleOf(example?.body) } } } }),
+    responses: { ...responsesOf(operation), ...problemsOf(operation) },
+  }
+}
+
+function parametersOf(schema: TObject | undefined, where: 'path' | 'query' | 'header', example: Readonly<Record<string, unknown>> = {}): object[] {
+  if (schema === undefined) return []
+  const required = new Set(schema.required as readonly string[] | undefined)
+  return Object.entries(schema.properties as Record<string, TSchema>).map(([name, property]) => {
+    const { description, ...rest } = property as { readonly description?: string }
+    return {
+      name: where === 'header' ? headerName(name) : name,
+      in: where,
+      required: required.has(name),
+      ...(description === undefined ? {} : { description }),
+      schema: plain(rest),
+      ...exampleOf(example[name]),
+    }
+  })
+}
+
+/** As people write it: `X-User-Id`. */
+function headerName(name: string): string {
+  return name.split('-').map((part) => part.charAt(0).toUpperCase() + part.slice(1)).join('-')
+}
+
+function responsesOf({ responses }: Operation): Record<string, object> {
+  return Object.fromEntries(Object.entries(responses).map(([status, definition]) => [status, response(definition)]))
+}
+
+function response({ description, schema, contentType = 'application/json', headers: own = {}, example }: ResponseDefinition): object {
+  const hasBody = schema !== undefined || example !== undefined || contentType !== 'application/json'
+  return {
+    description,
+    headers: {
+      'X-Request-Id': { $ref: '#/components/headers/X-Request-Id' },
+      ...Object.fromEntries(Object.entries(own).map(([name, text]) => [name, { description: text, schema: { type: 'string' } }])),
+    },
+    ...(hasBody ? { content: { [contentType]: { ...(schema === undefined ? { schema: { type: 'string' } } : { schema: plain(schema) }), ...exampleOf(example) } } } : {}),
+  }
+}
+
+/** The errors by their status, each of which may be one of several codes. */
+function problemsOf(operation: Operation): Record<string, object> {
+  const byStatus = new Map<number, ErrorCode[]>()
+  for (const code of errorsOf(operation)) {
+    const { status } = errorCatalogue[code]
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code])
+  }
+  return Object.fromEntries([...byStatus].map(([status, codes]) => [String(status), problemResponse(codes)]))
+}
+
+function problemResponse(codes: readonly ErrorCode[]): object {
+  const retry = codes.some((code) => errorCatalogue[code].retryable)
+  return {
+    description: codes.map((code) => `\`${code}\`: ${errorCatalogue[code].message}`).join('\n\n'),
+    headers: {
+      'X-Request-Id': { $ref: '#/components/headers/X-Request-Id' },
+      ...(retry ? { 'Retry-After': { $ref: '#/components/headers/Retry-After' } } : {}),
+    },
+    content: { 'application/problem+json': { schema: { allOf: [{ $ref: '#/components/schemas/Problem' }, { properties: { code: { enum: codes } }, required: ['code'] }] } } },
+  }
+}
+
+function exampleOf(example: unknown): object {
+  return example === undefined ? {} : { example }
+}
+
+function plain(schema: unknown): unknown {
+  return withReferencesWithin(schema)
+}
+
+/** The named schemas that something refers to. */
+function reachable(paths: unknown, all: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const found = new Set<string>()
+  const look = (value: unknown): void => {
+    for (const [, name = ''] of JSON.stringify(value).matchAll(/"#\/components\/schemas\/(\w+)"/g)) {
+      if (found.has(name)) continue
+      found.add(name)
+      look(all[name])
+    }
+  }
+  look(paths)
+  return Object.fromEntries(Object.entries(all).filter(([name]) => found.has(name)))
+}
