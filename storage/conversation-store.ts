@@ -119,6 +119,13 @@ export interface ConversationWrite {
   readonly promote?: string
   /** Set where the conversation has none. */
   readonly title?: string
+  /** Replaces whatever title there is. */
+  readonly rename?: string
+  /**
+   * The conversation is gone for everybody with this commit, and what of it was unfinished with it; its messages are removed
+   * later. By itself: nothing else of the write is made.
+   */
+  readonly remove?: true
 }
 
 export type WriteResult =
@@ -204,4 +211,9 @@ export interface ConversationStore {
   unsentDeadLetters(options: { readonly failedBefore: number; readonly limit: number }): Promise<readonly DeadLetter[]>
   /** Idempotent. */
   deadLetterSent(turnId: string): Promise<void>
+  /**
+   * Deletes conversations that have expired and have no unfinished turn, and removes the rows of deleted ones: at most
+   * `limit` of each on each shard, by one process at a time. True where more is left.
+   */
+  purge(options: { readonly limit: number }): Promise<boolean>
 }

@@ -21,6 +21,7 @@ import { Forwarding } from '../forwarding/forwarding.ts'
 import { DeadLetterOutbox } from '../jobs/dead-letter-outbox.ts'
 import { Deadlines } from '../jobs/deadlines.ts'
 import { JobPublisher } from '../jobs/publisher.ts'
+import { Purger } from '../jobs/purger.ts'
 import { RetryEndpoint } from '../jobs/retry-endpoint.ts'
 import { Sweeper } from '../jobs/sweeper.ts'
 import { Placement } from '../placement/placement.ts'
@@ -84,6 +85,7 @@ class Runtime implements ConversationRuntime, ActorHost {
   readonly #sweeper: Sweeper
   readonly #deadlines: Deadlines
   readonly #outbox: DeadLetterOutbox
+  readonly #purger: Purger
   readonly #aborts: Aborts
   readonly #endpoint: BusEndpoint
   readonly #retries: RetryEndpoint
@@ -133,6 +135,7 @@ class Runtime implements ConversationRuntime, ActorHost {
       overdue: () => this.#turns.overdue(this.now()),
       expire: async (turnId) => void (await actorOfTurn(turnId)?.perform(() => ({ type: 'expire', now: this.now(), turnId }))),
     })
+    this.#purger = new Purger({ store, logger })
     this.#outbox = new DeadLetterOutbox({ store, deadLetters: options.deadLetters, logger, now: this.now })
     this.#aborts = new Aborts({ monotonic, send: (bridge, turnId, run) => void this.control(bridge, { type: 'abort', turnId, run }, abortAnswerMs) })
     const abort = (bridge: string, turnId: string, run: number): void => this.abort(bridge, turnId, run)
@@ -171,6 +174,7 @@ class Runtime implements ConversationRuntime, ActorHost {
     this.#deadlines.start()
     this.#watch.start()
     this.#outbox.start()
+    this.#purger.start()
     this.#unwatchBus = this.#options.channel.onStatus((status) => {
       if (status !== 'connected') return
       this.#publisher.retry()
@@ -199,6 +203,7 @@ class Runtime implements ConversationRuntime, ActorHost {
     await this.#sweeper.stop()
     await this.#deadlines.stop()
     await this.#outbox.stop()
+    await this.#purger.stop()
     await this.#ownership.stop()
     await this.#directory.close()
     // After the actors: their last word to other edges is that they are gone.

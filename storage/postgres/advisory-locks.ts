@@ -5,4 +5,5 @@ export const advisoryLocks = {
   migrations: [chatterbot, 1],
   messagePartitions: [chatterbot, 2],
   sweep: [chatterbot, 3],
+  purge: [chatterbot, 4],
 } as const

@@ -12,6 +12,7 @@ import { asChatError, isMissingPartition, isRowFault } from './faults.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { History } from './history.ts'
 import type { Ownership } from './ownership.ts'
+import { purge } from './purge.ts'
 import { conversationFrom, messageFrom, replyFrom, turnFrom, type StoredConversation, type StoredMessage, type StoredReplyRow, type StoredTurn } from './rows.ts'
 import type { Shard } from './shard.ts'
 import { conversationByClientId, createConversation } from './statements/create-conversation.ts'
@@ -160,6 +161,11 @@ export class PostgresConversationStore implements ConversationStore {
 
   deadLetterSent(turnId: string): Promise<void> {
     return unavailableWhileAway(async () => void (await this.#at(bucketOfTurn(turnId)).shard.read(deadLetterSent, [turnId])))
+  }
+
+  async purge({ limit }: { readonly limit: number }): Promise<boolean> {
+    const more = await this.#ofReachable('purged', async (shard) => [await purge(shard, limit)])
+    return more.includes(true)
   }
 
   /** Rows of all shards. One that cannot be reached is left out, unless none can. */

@@ -161,8 +161,8 @@ export class GroupCommit {
   }
 }
 
-function texts({ title, accept, ends = [] }: ConversationWrite): string[] {
-  return [title ?? '', accept?.user.type === 'new' ? accept.user.content : '', ...ends.map(({ content }) => content)]
+function texts({ title, rename, accept, ends = [] }: ConversationWrite): string[] {
+  return [title ?? '', rename ?? '', accept?.user.type === 'new' ? accept.user.content : '', ...ends.map(({ content }) => content)]
 }
 
 function size(write: ConversationWrite): { readonly rows: number; readonly bytes: number } {

@@ -14,6 +14,8 @@ export interface GroupFindings {
   readonly drawn: readonly DrawnRow[]
   /** The turns that are to be ended, begun or promoted, and those whose client message ids are to be accepted. */
   readonly turns: readonly StoredTurn[]
+  /** Conversations that were deleted before. */
+  readonly deleted: ReadonlySet<number>
 }
 
 export interface GroupPlan {
@@ -37,7 +39,11 @@ export function planGroup(writes: readonly ConversationWrite[], findings: GroupF
   const results = writes.map((write): WriteResult => {
     const { conversationId } = write
     const draw = drawn.get(conversationId)
-    if (draw === undefined) return { status: 'stale' }
+    if (draw === undefined) return { status: write.remove === true && findings.deleted.has(conversationId) ? 'committed' : 'stale' }
+    if (write.remove === true) {
+      rows.remove(conversationId)
+      return { status: 'committed' }
+    }
     const turnOf = (turnId: string): StoredTurn | undefined => {
       const turn = turns.get(turnId)
       return turn?.conversation_id === conversationId ? turn : undefined
@@ -87,10 +93,11 @@ function isGranted(begin: BeginTurn, stored: StoredTurn): boolean {
 }
 
 function plan(write: ConversationWrite, draw: DrawnRow, turnOf: (turnId: string) => StoredTurn | undefined, rows: GroupRows): WriteResult {
-  const { conversationId, ends = [], accept, begin, promote, title } = write
+  const { conversationId, ends = [], accept, begin, promote, title, rename } = write
   for (const end of ends) rows.end(end, turnOf(end.turnId) as StoredTurn)
   if (begin !== undefined) rows.begin(begin)
   if (promote !== undefined) rows.promote(promote)
+  if (rename !== undefined) rows.rename(conversationId, rename)
   if (accept === undefined) {
     if (title !== undefined) rows.use(conversationId, null, null, title)
     return { status: 'committed' }

@@ -2,6 +2,8 @@
 import type { AcceptTurn, BeginTurn, EndTurn } from '../conversation-store.ts'
 import type { StoredTurn } from './rows.ts'
 import type { BoundStatement } from './shard.ts'
+import { deleteConversations } from './statements/delete-conversations.ts'
+import { renameConversations } from './statements/rename-conversations.ts'
 import { writeGroup, writeGroupColumns } from './statements/write-group.ts'
 
 type Value = string | number | boolean | Buffer | null
@@ -12,6 +14,8 @@ export class GroupRows {
   readonly #turnChanges = new Columns(writeGroupColumns.turnChanges)
   readonly #conversations = new Columns(writeGroupColumns.conversations)
   readonly #deadLetters = new Columns(writeGroupColumns.deadLetters)
+  readonly #renames = new Columns(2)
+  readonly #removals = new Columns(1)
 
   accept(conversationId: number, accept: AcceptTurn, userMessageId: number, replyMessageId: number): void {
     const { turnId, clientMessageId, commandHash, user, state, lane, model, params, acceptedAt, deadlineAt } = accept
@@ -49,10 +53,22 @@ export class GroupRows {
     this.#conversations.add([conversationId, lastMessageId, usedAt, title])
   }
 
+  rename(conversationId: number, title: string): void {
+    this.#renames.add([conversationId, title])
+  }
+
+  remove(conversationId: number): void {
+    this.#removals.add([conversationId])
+  }
+
   /** None where there is nothing to write. */
   statements(): BoundStatement[] {
     const parts = [this.#turns, this.#messages, this.#turnChanges, this.#conversations, this.#deadLetters]
-    return parts.some(({ length }) => length > 0) ? [{ statement: writeGroup, values: parts.flatMap(({ values }) => values) }] : []
+    return [
+      ...(parts.some(({ length }) => length > 0) ? [{ statement: writeGroup, values: parts.flatMap(({ values }) => values) }] : []),
+      ...(this.#renames.length > 0 ? [{ statement: renameConversations, values: this.#renames.values }] : []),
+      ...(this.#removals.length > 0 ? [{ statement: deleteConversations, values: this.#removals.values }] : []),
+    ]
   }
 }
 

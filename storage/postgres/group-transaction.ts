@@ -6,6 +6,7 @@ import type { ConversationWrite, WriteResult } from '../conversation-store.ts'
 import { drawsOf, planGroup } from './group-plan.ts'
 import { pipeline, type BoundStatement, type Shard } from './shard.ts'
 import type { StoredTurn } from './rows.ts'
+import { deletedConversations } from './statements/delete-conversations.ts'
 import { lockAndDraw, type DrawnRow } from './statements/lock-and-draw.ts'
 import { turnsOfGroup } from './statements/turns-of-group.ts'
 
@@ -17,8 +18,13 @@ export class GroupFault extends Error {
 export async function commitGroup(shard: Shard, writes: readonly ConversationWrite[]): Promise<readonly WriteResult[]> {
   const first = withoutFault(() => readings(writes))
   return shard.withClient(async (client) => {
-    const [, drawn, turns] = await pipeline(client, first)
-    const plan = withoutFault(() => planGroup(writes, { drawn: (drawn?.rows ?? []) as DrawnRow[], turns: (turns?.rows ?? []) as StoredTurn[] }))
+    const [, drawn, turns, deleted] = await pipeline(client, first)
+    const findings = {
+      drawn: (drawn?.rows ?? []) as DrawnRow[],
+      turns: (turns?.rows ?? []) as StoredTurn[],
+      deleted: new Set(((deleted?.rows ?? []) as { readonly id: number }[]).map(({ id }) => id)),
+    }
+    const plan = withoutFault(() => planGroup(writes, findings))
     const results = await pipeline(client, [...plan.rows.statements(), { statement: 'COMMIT' }])
     if (results.at(-1)?.command !== 'COMMIT') throw new GroupFault('a transaction without an error was rolled back')
     return plan.results
@@ -36,7 +42,14 @@ function readings(writes: readonly ConversationWrite[]): BoundStatement[] {
   const turnIds = writes.flatMap(({ ends = [], begin, promote }) => [...ends.map(({ turnId }) => turnId), ...(begin ? [begin.turnId] : []), ...(promote === undefined ? [] : [promote])])
   const accepts = writes.flatMap(({ conversationId, accept }) => (accept ? [{ conversationId, clientMessageId: accept.clientMessageId }] : []))
   const clientIds = [accepts.map(({ conversationId }) => conversationId), accepts.map(({ clientMessageId }) => clientMessageId)]
-  return [{ statement: 'BEGIN' }, { statement: lockAndDraw, values: tokens }, { statement: turnsOfGroup, values: [turnIds, ...clientIds] }]
+  const removed = writes.flatMap(({ conversationId, remove }) => (remove === true ? [conversationId] : []))
+  return [
+    { statement: 'BEGIN' },
+    { statement: lockAndDraw, values: tokens },
+    { statement: turnsOfGroup, values: [turnIds, ...clientIds] },
+    // Most groups have none.
+    ...(removed.length > 0 ? [{ statement: deletedConversations, values: [removed] }] : []),
+  ]
 }
 
 function withoutFault<T>(compute: () => T): T {

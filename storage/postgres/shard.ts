@@ -10,6 +10,8 @@ import type { Statement } from './statement.ts'
 /** Group commit, claims, and signs of life or upkeep: what must not wait behind queries of users. */
 const ownConnections = 3
 const queryConnections = 8
+/** Work that nobody waits for, and exports, which take long. */
+const backgroundConnections = 2
 
 export interface BoundStatement {
   readonly statement: Statement | string
@@ -27,12 +29,14 @@ export class Shard {
   readonly replicas: readonly Pool[]
   readonly #own: Pool
   readonly #queries: Pool
+  readonly #background: Pool
 
   constructor({ config, applicationName, logger }: ShardOptions) {
     this.config = config
     const pool = (url: string, max: number): Pool => createPool({ url, max, applicationName, logger: logger.child({ shard: config.name }), embedded: config.embedded })
     this.#own = pool(config.primaryUrl, config.embedded ? 1 : ownConnections)
     this.#queries = config.embedded ? this.#own : pool(config.primaryUrl, queryConnections)
+    this.#background = config.embedded ? this.#own : pool(config.primaryUrl, backgroundConnections)
     this.replicas = config.embedded ? [] : config.replicaUrls.map((url) => pool(url, queryConnections))
   }
 
@@ -57,8 +61,17 @@ export class Shard {
   }
 
   /** Runs `task` on one of the connections that no query of a user takes. Whatever it throws rolls back. */
-  async withClient<T>(task: (client: Client) => Promise<T>): Promise<T> {
-    const client = await this.#own.connect()
+  withClient<T>(task: (client: Client) => Promise<T>): Promise<T> {
+    return this.#with(this.#own, task)
+  }
+
+  /** The same on a connection that neither users nor this process wait for. */
+  inBackground<T>(task: (client: Client) => Promise<T>): Promise<T> {
+    return this.#with(this.#background, task)
+  }
+
+  async #with<T>(pool: Pool, task: (client: Client) => Promise<T>): Promise<T> {
+    const client = await pool.connect()
     let result: T
     try {
       result = await task(client)
@@ -71,7 +84,7 @@ export class Shard {
   }
 
   async close(): Promise<void> {
-    const pools = new Set([this.#own, this.#queries, ...this.replicas])
+    const pools = new Set([this.#own, this.#queries, this.#background, ...this.replicas])
     await Promise.all([...pools].map((pool) => pool.close()))
   }
 

@@ -10,12 +10,15 @@ export type Step =
   | { readonly type: 'send'; readonly clientId: number; readonly content: string; readonly again: boolean; readonly waits: boolean; readonly interrupts: boolean }
   | { readonly type: 'begin'; readonly turn: number; readonly runAhead: number; readonly bridge: string }
   | { readonly type: 'end'; readonly turn: number; readonly runAhead: number; readonly failed: boolean; readonly promotes: boolean }
+  | { readonly type: 'rename'; readonly title: string }
+  | { readonly type: 'remove' }
 
 /** Small ranges, so that repeats and misses are common. */
 export const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
-  fc.record({ type: fc.constant('send' as const), clientId: fc.nat(12), content: fc.constantFrom('a', 'b'), again: fc.boolean(), waits: fc.boolean(), interrupts: fc.boolean() }),
-  fc.record({ type: fc.constant('begin' as const), turn: fc.nat(5), runAhead: fc.constantFrom(0, 1, 1, 1, 2), bridge: fc.constantFrom('p', 'q') }),
-  fc.record({ type: fc.constant('end' as const), turn: fc.nat(5), runAhead: fc.constantFrom(0, 0, 0, 1), failed: fc.boolean(), promotes: fc.boolean() }),
+  { weight: 1, arbitrary: fc.oneof(fc.record({ type: fc.constant('rename' as const), title: fc.constantFrom('t', 'u') }), fc.record({ type: fc.constant('remove' as const) })) },
+  { weight: 8, arbitrary: fc.record({ type: fc.constant('send' as const), clientId: fc.nat(12), content: fc.constantFrom('a', 'b'), again: fc.boolean(), waits: fc.boolean(), interrupts: fc.boolean() }) },
+  { weight: 8, arbitrary: fc.record({ type: fc.constant('begin' as const), turn: fc.nat(5), runAhead: fc.constantFrom(0, 1, 1, 1, 2), bridge: fc.constantFrom('p', 'q') }) },
+  { weight: 8, arbitrary: fc.record({ type: fc.constant('end' as const), turn: fc.nat(5), runAhead: fc.constantFrom(0, 0, 0, 1), failed: fc.boolean(), promotes: fc.boolean() }) },
 )
 
 interface ModelTurn extends TurnRow {
@@ -27,6 +30,8 @@ export class StoreModel {
   readonly owned: Owned
   #turns: ModelTurn[] = []
   #messages: Message[] = []
+  #title: string | null = null
+  #removed = false
 
   constructor(owned: Owned) {
     this.owned = owned
@@ -36,8 +41,23 @@ export class StoreModel {
     return this.#turns
   }
 
+  get title(): string | null {
+    return this.#title
+  }
+
+  get removed(): boolean {
+    return this.#removed
+  }
+
   /** The outcome of a write, which is applied where it is `committed` but for the ids, which `learn` brings. */
-  apply({ accept, ends = [], begin, promote }: Write): WriteResult['status'] {
+  apply({ accept, ends = [], begin, promote, rename, remove }: Write): WriteResult['status'] {
+    if (remove === true) {
+      this.#removed = true
+      this.#turns = []
+      this.#messages = []
+    }
+    if (this.#removed) return remove === true ? 'committed' : 'stale'
+    this.#title = rename ?? this.#title
     const before = accept && this.#turns.find(({ clientMessageId }) => clientMessageId === accept.clientMessageId)
     if (accept && before) return before.hash === hex(accept.commandHash) ? 'duplicate' : 'conflict'
     for (const end of ends) {
@@ -102,6 +122,10 @@ export class StoreModel {
 export function writeFor(model: StoreModel, step: Step): Write {
   const turn = model.turns.at(-1 - ('turn' in step ? step.turn : 0))
   switch (step.type) {
+    case 'rename':
+      return { rename: step.title }
+    case 'remove':
+      return { remove: true }
     case 'send': {
       const { clientId, content, again, waits, interrupts } = step
       const accept = acceptTurn(model.owned.id, {

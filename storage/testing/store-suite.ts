@@ -78,6 +78,46 @@ export function storeSuite(t: Test, startProcess: (node: string) => Promise<Stor
     t.equal((await store.createConversation(input)).title, 'first')
   })
 
+  t.test('a conversation is renamed whatever title it has, and stays where it is in the list', async (t) => {
+    const userId = unique('user')
+    const owned = await ownConversation(store, userId)
+    const other = await createConversation(store, userId)
+    await owned.write({ title: 'first' })
+    for (let n = 0; n < 2; n += 1) t.same(await owned.write({ rename: 'second' }), { status: 'committed' })
+    t.same(await owned.write({ title: 'third' }), { status: 'committed' })
+    t.same((await store.listConversations(userId, { limit: 2 })).conversations.map(({ conversationId, title }) => [conversationId, title]), [[other.conversationId, null], [owned.id, 'second']])
+    t.match(await owned.write({ rename: '\0' }), { status: 'refused' })
+  })
+
+  t.test('a deleted conversation is gone for everybody at once, and its rows go later', async (t) => {
+    const userId = unique('user')
+    const row = await store.createConversation({ userId, clientConversationId: 'c1', title: null, model: null, system: null })
+    const owned = new Owned(store, row, claimed(await store.claim(row.conversationId)).token)
+    const { turnId, userMessageId } = await owned.exchange('hello', 'there')
+    const running = acceptTurn(owned.id, { acceptedAt: 1_000 })
+    await owned.write({ accept: running })
+    await owned.write({ begin: beginTurn(running.turnId) })
+    const { token } = owned
+    owned.token = { ...token, epoch: token.epoch + 1 }
+    t.same(await owned.write({ remove: true }), { status: 'stale' }, 'by its owner alone')
+    owned.token = token
+    for (let n = 0; n < 2; n += 1) t.same(await owned.write({ remove: true }), { status: 'committed' }, 'the same again is found made')
+    t.equal(await store.conversation(owned.id), null)
+    t.same((await store.listConversations(userId, { limit: 2 })).conversations, [])
+    t.same((await store.messagesBefore(owned.id, wide)).messages, [])
+    t.same((await store.messagesAfter(owned.id, { after: 0, ...wide })).messages, [])
+    for (const id of [turnId, running.turnId]) t.equal(await store.turn(id), null)
+    t.equal(await store.acceptedTurn(owned.id, running.clientMessageId), null)
+    t.same(await store.claim(owned.id), { status: 'not_found' })
+    t.same([...(await store.stillOwned(new Map([[owned.id, owned.token]]))).owned], [])
+    t.notOk((await store.sweep({ olderThan: 2_000, limit: 1_000 })).some((swept) => swept.conversationId === owned.id))
+    t.same(await owned.write({ ends: [endTurn(running.turnId, 1)] }), { status: 'stale' })
+    t.not((await store.createConversation({ userId, clientConversationId: 'c1', title: null, model: null, system: null })).conversationId, owned.id)
+    while (await store.purge({ limit: 1 }));
+    t.equal(await store.message(owned.id, userMessageId), null)
+    t.same(await owned.write({ remove: true }), { status: 'stale' }, 'nothing is known of it any more')
+  })
+
   t.test('conversations are listed by their last use, a page at a time', async (t) => {
     const userId = unique('user')
     const rows: ConversationRow[] = []
@@ -268,7 +308,9 @@ export function storeSuite(t: Test, startProcess: (node: string) => Promise<Stor
       )
       for (const model of models) {
         t.same((await store.messagesBefore(model.owned.id, { limit: 200, maxBytes: 1 << 20 })).messages, model.sortedMessages())
-        t.same(claimed(await store.claim(model.owned.id)).unfinished, model.unfinished())
+        t.equal((await store.conversation(model.owned.id))?.title, model.removed ? undefined : model.title)
+        if (model.removed) t.same(await store.claim(model.owned.id), { status: 'not_found' })
+        else t.same(claimed(await store.claim(model.owned.id)).unfinished, model.unfinished())
       }
     })
     await fc.assert(property, { numRuns: 25 })
