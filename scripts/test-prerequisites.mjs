@@ -57,6 +57,18 @@ const prerequisites = [
       darwin: 'brew install redis',
       win32: 'Redis does not run on Windows: run the tests in WSL'
     }
+  },
+  {
+    name: 'Schemathesis',
+    find: ['tests/harness/python-programs.js', 'schemathesisPython'],
+    // Fetched with pip, into an environment of its own.
+    debian: ['python3-venv'],
+    ubuntu: ['python3-venv'],
+    advice: {
+      linux: 'sudo apt-get install python3-venv (or your distribution\'s way to Python 3.10 or later with venv and pip)',
+      darwin: 'brew install python@3.13',
+      win32: 'winget install Python.Python.3.13'
+    }
   }
 ]
 

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { freePort } from '../../../tests/harness/ports.ts'
 import { startProcess } from '../../../tests/harness/processes.ts'
 import { repositoryRoot } from '../../../tests/harness/repository.ts'
-import { pythonEnvironment } from './python-environment.ts'
+import { pythonEnvironment } from '../../../tests/harness/python-environment.ts'
 
 export interface FastapiOptions {
   readonly engineClient: 'httpx' | 'aiohttp'

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { repositoryRoot } from '../../../tests/harness/repository.ts'
+import { repositoryRoot } from './repository.ts'
 
 const run = promisify(execFile)
 
