@@ -18,6 +18,7 @@ import { createConversationRuntime } from '../actors/runtime/runtime.ts'
 import { limitTurns } from '../actors/turn-limits.ts'
 import { configuredEdge, turnLimit } from './configured-edge.ts'
 import { createEdge } from './edge.ts'
+import { BusModelDirectory } from './models/model-directory.ts'
 
 /** Without these there are no other processes to work with. */
 export const edgeRequires: readonly OptionName[] = ['NATS_URL', 'DATABASE_URL']
@@ -55,6 +56,6 @@ export async function startEdgeProcess(config: Config, server: ServerProcess, ad
   metrics.gauge({ name: 'chatterbot_unfinished_turns', help: 'Turns accepted and not ended' }, (gauge) => gauge.set(runtime.counts().turns))
 
   const service = limitTurns(runtime.service, { limit: turnLimit(config, limits), store: adapters.store })
-  const edge = await parts.add(createEdge({ ...configuredEdge(config), sharesPort: true, service, readiness, metrics, logger, clock }))
+  const edge = await parts.add(createEdge({ ...configuredEdge(config), sharesPort: true, service, models: new BusModelDirectory({ channel, node, monotonic: () => clock.monotonic() }), readiness, metrics, logger, clock }))
   server.sayReady({ port: edge.port })
 }

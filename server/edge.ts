@@ -4,6 +4,8 @@
  * New -> listening (start) -> draining (drain) -> stopped (stop), never back.
  */
 import uWS from 'uWebSockets.js'
+import { ChatError } from '../protocol/errors.ts'
+import { openAiOperations } from '../protocol/openai/operations.ts'
 import { restOperations } from '../protocol/rest/operations.ts'
 import type { ConnectionLimits } from '../protocol/websocket/commands/hello.ts'
 import { limits } from '../protocol/websocket/limits.ts'
@@ -23,10 +25,13 @@ import { Bodies } from './http/body.ts'
 import { Exchanges } from './http/exchanges.ts'
 import { bind } from './http/operation-group.ts'
 import { serveHttp, type HttpHandler } from './http/router.ts'
-import { problem, problemOf } from './http/answer.ts'
+import { problem, problemOf, type HttpAnswer } from './http/answer.ts'
 import { healthAnswer, readyAnswer } from './http/status-routes.ts'
 import { listen, type Listener } from './listener.ts'
 import { levelOf, loadOf } from './load-level.ts'
+import type { ModelDirectory } from './models/model-directory.ts'
+import { openAiErrorAnswer } from './openai/error-answer.ts'
+import { openAiHandlers } from './openai/handlers.ts'
 import { serveWebSockets } from './websocket/endpoint.ts'
 import { restHandlers } from './rest/handlers.ts'
 import { isLoopback } from './websocket/handshake.ts'
@@ -37,6 +42,7 @@ const tickMs = 1000
 export interface EdgeOptions {
   readonly service: ConversationService
   readonly authenticator: Authenticator
+  readonly models: ModelDirectory
   /** Name of this process on the bus, told to clients. */
   readonly node: string
   readonly host: string
@@ -135,7 +141,7 @@ class EdgeService implements Edge {
   }
 
   #serve(page: Page): void {
-    const { service, authenticator, node, logger, clock, host, allowedOrigins } = this.#options
+    const { service, authenticator, models, node, logger, clock, host, allowedOrigins } = this.#options
     serveWebSockets(this.#app, {
       context: {
         service,
@@ -156,7 +162,7 @@ class EdgeService implements Edge {
       isDraining: () => this.#isDraining,
     })
     const api = new Api({
-      operations: bind(restOperations, restHandlers({ service }), problemOf),
+      operations: [...bind(restOperations, restHandlers({ service }), problemOf), ...bind(openAiOperations, openAiHandlers({ models }), openAiErrorAnswer)],
       identify: (request) => authenticator.authenticate(request.credentials()),
       admit: () => Promise.resolve({}),
       bodies: this.#bodies,
@@ -164,7 +170,7 @@ class EdgeService implements Edge {
       isDraining: () => this.#isDraining,
       logger,
     })
-    serveHttp(this.#app, { api, get: this.#routes(), otherwise: (request) => page.answer(request) }, logger)
+    serveHttp(this.#app, { api, get: this.#routes(), otherwise: (request) => page.answer(request), notFound }, logger)
   }
 
   #routes(): ReadonlyMap<string, HttpHandler> {
@@ -236,4 +242,10 @@ class EdgeService implements Edge {
     // The library frees its sockets in the next turn of the event loop.
     await new Promise((resolve) => setImmediate(resolve))
   }
+}
+
+/** In the form of those who ask there. */
+function notFound(path: string): HttpAnswer {
+  const error = new ChatError('not_found')
+  return path.startsWith('/v1/') ? openAiErrorAnswer(error) : problemOf(error)
 }

@@ -23,6 +23,7 @@ import { chooseEngines } from '../inference-bridge/engines.ts'
 import { configuredDefaults, configuredResults } from '../inference-bridge/settings.ts'
 import { configuredEdge, turnLimit } from '../server/configured-edge.ts'
 import { createEdge } from '../server/edge.ts'
+import { BusModelDirectory } from '../server/models/model-directory.ts'
 import { displayHost } from '../server/listener.ts'
 
 /** The database closes its files within 10 s, or is killed. */
@@ -107,6 +108,7 @@ async function startParts(config: Config, logger: LogSink): Promise<void> {
   const edge = createEdge({
     service: limitTurns(runtime.service, { limit: turnLimit(config, limits), store: storage.store }),
     ...configuredEdge(config),
+    models: new BusModelDirectory({ channel: bus.channel(), node, monotonic: () => clock.monotonic() }),
     sharesPort: false,
     readiness: [
       { name: 'database', missing: () => (storage.liveness.lapsed.length === 0 ? null : 'the database does not answer') },

@@ -3,6 +3,7 @@ import type { TObject, TSchema } from 'typebox'
 import { errorCatalogue, type ErrorCode } from '../errors.ts'
 import { permissionSummaries } from '../permissions.ts'
 import type { Operation, ResponseDefinition } from '../rest/operation.ts'
+import { OpenAiError, openAiCode } from '../openai/errors.ts'
 import { Problem } from '../rest/problem.ts'
 import { allOperations, groupOf, operationGroups } from './operation-groups.ts'
 import { namedSchemas, withReferencesWithin } from './references.ts'
@@ -24,7 +25,7 @@ export function openapiDocument(): OpenApiDocument {
     ...about,
     tags: operationGroups.filter((group) => used.has(group)).map(({ name, description }) => ({ name, description })),
     paths,
-    components: { schemas: reachable(paths, namedSchemas({ ...namedObjects, Problem })), headers, securitySchemes },
+    components: { schemas: reachable(paths, namedSchemas({ ...namedObjects, Problem, OpenAiError })), headers, securitySchemes },
   } as OpenApiDocument
 }
 
@@ -109,10 +110,10 @@ function problemsOf(operation: Operation): Record<string, object> {
     const { status } = errorCatalogue[code]
     byStatus.set(status, [...(byStatus.get(status) ?? []), code])
   }
-  return Object.fromEntries([...byStatus].map(([status, codes]) => [String(status), problemResponse(codes)]))
+  return Object.fromEntries([...byStatus].map(([status, codes]) => [String(status), errorResponse(operation, codes)]))
 }
 
-function problemResponse(codes: readonly ErrorCode[]): object {
+function errorResponse({ path }: Operation, codes: readonly ErrorCode[]): object {
   const retry = codes.some((code) => errorCatalogue[code].retryable)
   return {
     description: codes.map((code) => `\`${code}\`: ${errorCatalogue[code].message}`).join('\n\n'),
@@ -120,8 +121,13 @@ function problemResponse(codes: readonly ErrorCode[]): object {
       'X-Request-Id': { $ref: '#/components/headers/X-Request-Id' },
       ...(retry ? { 'Retry-After': { $ref: '#/components/headers/Retry-After' } } : {}),
     },
-    content: { 'application/problem+json': { schema: { allOf: [{ $ref: '#/components/schemas/Problem' }, { properties: { code: { enum: codes } }, required: ['code'] }] } } },
+    content: path.startsWith('/v1/') ? openAiContent(codes) : { 'application/problem+json': { schema: { allOf: [{ $ref: '#/components/schemas/Problem' }, { properties: { code: { enum: codes } }, required: ['code'] }] } } },
   }
+}
+
+function openAiContent(codes: readonly ErrorCode[]): object {
+  const error = { properties: { code: { enum: codes.map(openAiCode) } } }
+  return { 'application/json': { schema: { allOf: [{ $ref: '#/components/schemas/OpenAiError' }, { properties: { error } }] } } }
 }
 
 function exampleOf(example: unknown): object {

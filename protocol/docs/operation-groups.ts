@@ -1,8 +1,9 @@
 /** Every operation of the HTTP API by its id, and the groups in which the documentation tells of them. */
+import { openAiOperations } from '../openai/operations.ts'
 import type { Operation } from '../rest/operation.ts'
 import { restOperations } from '../rest/operations.ts'
 
-export const allOperations: Readonly<Record<string, Operation>> = restOperations
+export const allOperations: Readonly<Record<string, Operation>> = { ...restOperations, ...openAiOperations }
 
 export interface OperationGroup {
   readonly name: string

@@ -54,7 +54,7 @@ async function serve(t: Test, handlers: Partial<Handlers<typeof operations>>): P
     isDraining: () => false,
     logger,
   })
-  serveHttp(app, { api, get: new Map(), otherwise: () => null }, logger)
+  serveHttp(app, { api, get: new Map(), otherwise: () => null, notFound: () => problemOf(new ChatError('not_found')) }, logger)
   const listener = await listen(app, { host: '127.0.0.1', port: 0, isShared: false })
   t.teardown(() => app.close())
   served.port = listener.port

@@ -9,7 +9,7 @@ import type { Logger } from '../../platform/logging/logger.ts'
 import { nobody, type Identity } from '../auth/authenticator.ts'
 import { missingPermission } from '../auth/authorization.ts'
 import { addressKey } from './address-key.ts'
-import { problemOf, type Answer, type Headers, type HttpAnswer } from './answer.ts'
+import type { Answer, Headers, HttpAnswer } from './answer.ts'
 import type { Bodies } from './body.ts'
 import type { Exchanges } from './exchanges.ts'
 import type { BoundOperation } from './operation-group.ts'
@@ -54,7 +54,7 @@ export class Api {
     const method = req.getMethod()
     const isHead = method === 'head'
     const bound = match.value.get((isHead ? 'get' : method) as Method)
-    if (bound === undefined) sendAnswer(res, problemOf(new ChatError('method_not_allowed'), { Allow: allowed(match.value) }), isHead)
+    if (bound === undefined) sendAnswer(res, anyOf(match.value).errorAnswer(new ChatError('method_not_allowed'), { Allow: allowed(match.value) }), isHead)
     else this.#begin(res, req, bound, match, isHead)
     return true
   }
@@ -117,6 +117,11 @@ export class Api {
     this.#options.logger.error({ err: error, operation: id, request: context.id }, 'an operation failed unexpectedly')
     return errorAnswer(new ChatError('internal', undefined, { cause: error }), headers)
   }
+}
+
+/** A path has an operation at least, and all of a path are of one group. */
+function anyOf(methods: Methods): BoundOperation {
+  return methods.values().next().value as BoundOperation
 }
 
 function allowed(methods: Methods): string {

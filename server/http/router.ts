@@ -3,9 +3,8 @@
  * handler does, the request is answered: uWebSockets.js aborts the process otherwise.
  */
 import type { HttpResponse, TemplatedApp } from 'uWebSockets.js'
-import { ChatError } from '../../protocol/errors.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
-import { errorProblem, problem, problemOf, type HttpAnswer } from './answer.ts'
+import { errorProblem, problem, type HttpAnswer } from './answer.ts'
 import type { Api } from './api.ts'
 import { sendAnswer } from './send.ts'
 
@@ -24,6 +23,7 @@ export interface HttpRoutes {
   readonly get: ReadonlyMap<string, HttpHandler>
   /** Any other GET; null: there is nothing. */
   readonly otherwise: (request: RequestHead) => HttpAnswer | null
+  readonly notFound: (path: string) => HttpAnswer
 }
 
 export function serveHttp(app: TemplatedApp, routes: HttpRoutes, logger: Logger): void {
@@ -61,6 +61,6 @@ function route(routes: HttpRoutes, request: RequestHead): HttpAnswer | Promise<H
   const isRead = method === 'get' || method === 'head'
   if (handler !== undefined && isRead) return handler(request)
   const found = handler === undefined ? routes.otherwise(request) : null
-  if (handler === undefined && found === null) return problemOf(new ChatError('not_found'))
+  if (handler === undefined && found === null) return routes.notFound(path)
   return isRead && found !== null ? found : problem(405, 'This address can only be read.', { Allow: 'GET, HEAD' }, { code: 'method_not_allowed' })
 }

@@ -1,4 +1,5 @@
 /** An edge on a random port, with a clock that a test can move on and a log that it can read. */
+import { ChatError } from '../../protocol/errors.ts'
 import { createMetrics } from '../../platform/metrics/metrics.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import { createNoAuthentication } from '../auth/none.ts'
@@ -31,6 +32,7 @@ export async function startTestEdge(t: TestContext, overrides: Partial<Omit<Edge
   const metrics = createMetrics({ role: 'edge', node: 'test' })
   const edge = createEdge({
     authenticator: createNoAuthentication(),
+    models: { models: () => Promise.reject(new ChatError('engine_unavailable')) },
     node: 'test',
     host: '127.0.0.1',
     port: 0,
