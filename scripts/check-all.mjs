@@ -1,3 +1,4 @@
+import { incremental } from './compile.mjs'
 import { commandOf, root, runCommand } from './run-command.mjs'
 import { step } from './steps.mjs'
 
@@ -8,7 +9,7 @@ const node = async (...args) => {
 
 /** Each gives '' or what it found wrong. */
 const checks = {
-  types: () => node(commandOf('typescript', 'tsc'), '--noEmit', '--pretty', 'false'),
+  types: () => node(commandOf('typescript', 'tsc'), '--noEmit', '--pretty', 'false', ...incremental('checked')),
   lint: () => node(commandOf('oxlint'), '--deny-warnings', '--format=unix'),
   boundaries: async () => {
     const { findBreaches } = await import('./boundaries.mjs')

@@ -11,11 +11,16 @@ export async function compile() {
   const made = fingerprint([...sources, 'tsconfig.json', 'package-lock.json'])
   await makeOnce('compiled', made, () =>
     step('Compiling', async () => {
-      const { code, output } = await runCommand(process.execPath, [commandOf('typescript', 'tsc'), '--pretty', 'false'])
+      const { code, output } = await runCommand(process.execPath, [commandOf('typescript', 'tsc'), '--pretty', 'false', ...incremental('compiled')])
       if (code !== 0) throw new SetupError(lastLines(output, 40), 'mend the types named above, or go back to a commit that compiles.')
       removeOrphans(include)
     })
   )
+}
+
+/** What the compiler found goes into dist/, and files that did not change since are not looked at again. */
+export function incremental(name) {
+  return ['--incremental', '--tsBuildInfoFile', path.join(root, 'dist', `.${name}.tsbuildinfo`)]
 }
 
 /** A deleted source must not go on as a program or a test in dist/. */
