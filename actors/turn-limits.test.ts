@@ -60,8 +60,9 @@ t.test('messages keep their order while the limit answers now late and now at on
   const uneven: Limit = {
     take: async () => {
       await new Promise((resolve) => setTimeout(resolve, waits.shift()))
-      return { allowed: true, remaining: 1, retryAfterMs: 0 }
+      return { allowed: true, remaining: 1, resetMs: 1, retryAfterMs: 0 }
     },
+    charge: () => Promise.resolve(),
     giveBack: () => Promise.resolve(),
   }
   const service = limitTurns(edge.runtime.service, { limit: uneven, store: edge.store })

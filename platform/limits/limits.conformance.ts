@@ -9,11 +9,14 @@ const perMinute = (points: number): LimitDefinition => ({ name: randomUUID(), po
 export async function testLimits(t: Test, limits: Limits): Promise<void> {
   await t.test('a key has its points, and is told when there are new ones', async (t) => {
     const limit = limits.limit(perMinute(3))
-    for (const remaining of [2, 1, 0]) t.same(await limit.take('ann'), { allowed: true, remaining, retryAfterMs: 0 })
+    for (const remaining of [2, 1, 0]) t.match(await limit.take('ann'), { allowed: true, remaining, retryAfterMs: 0 })
     const refused = await limit.take('ann')
     t.match(refused, { allowed: false, remaining: 0 })
     t.ok(refused.retryAfterMs > 55_000 && refused.retryAfterMs <= 60_000, `${refused.retryAfterMs} ms`)
-    t.match(await limit.take('bob'), { allowed: true, remaining: 2 })
+    t.equal(refused.resetMs, refused.retryAfterMs)
+    const { resetMs, ...other } = await limit.take('bob')
+    t.same(other, { allowed: true, remaining: 2, retryAfterMs: 0 })
+    t.ok(resetMs > 55_000 && resetMs <= 60_000, `${resetMs} ms`)
   })
 
   await t.test('limits of different names do not know of each other', async (t) => {
@@ -29,6 +32,52 @@ export async function testLimits(t: Test, limits: Limits): Promise<void> {
     await limit.giveBack('ann', 5)
     t.match(await limit.take('ann', 7), { allowed: true, remaining: 0 })
     t.match(await limit.take('ann'), { allowed: false })
+  })
+
+  await t.test('what is refused costs nothing', async (t) => {
+    const limit = limits.limit(perMinute(10))
+    await limit.take('ann', 8)
+    t.match(await limit.take('ann', 3), { allowed: false, remaining: 2 })
+    t.match(await limit.take('ann', 2), { allowed: true, remaining: 0 })
+  })
+
+  await t.test('no more is given back than was taken', async (t) => {
+    const limit = limits.limit(perMinute(3))
+    await limit.giveBack('ann', 5)
+    await limit.take('ann')
+    await limit.giveBack('ann', 5)
+    t.match(await limit.take('ann', 3), { allowed: true, remaining: 0 })
+    t.match(await limit.take('ann'), { allowed: false })
+  })
+
+  await t.test('a look takes nothing, and is allowed while anything is left', async (t) => {
+    const limit = limits.limit(perMinute(2))
+    for (let n = 0; n < 5; n += 1) t.match(await limit.take('ann', 0), { allowed: true, remaining: 2 })
+    await limit.take('ann', 2)
+    t.match(await limit.take('ann', 0), { allowed: false, remaining: 0 })
+    t.ok((await limit.take('ann', 0)).retryAfterMs > 55_000)
+  })
+
+  await t.test('what is charged afterwards may be more than is left, and is missing until the window ends', async (t) => {
+    const limit = limits.limit(perMinute(10))
+    await limit.charge('ann', 4)
+    t.match(await limit.take('ann', 0), { allowed: true, remaining: 6 })
+    await limit.charge('ann', 40)
+    t.match(await limit.take('ann', 0), { allowed: false, remaining: 0 })
+    await limit.giveBack('ann', 30)
+    t.match(await limit.take('ann'), { allowed: false, remaining: 0 })
+    await limit.giveBack('ann', 10)
+    t.match(await limit.take('ann', 6), { allowed: true, remaining: 0 })
+  })
+
+  await t.test('limits of one name count together, each with its own points', async (t) => {
+    const name = randomUUID()
+    const [few, many] = [3, 10].map((points) => limits.limit({ name, points, perSeconds: 60 }))
+    if (few === undefined || many === undefined) throw new Error('two were made')
+    t.match(await few.take('ann', 3), { allowed: true, remaining: 0 })
+    t.match(await few.take('ann'), { allowed: false })
+    t.match(await many.take('ann', 4), { allowed: true, remaining: 3 })
+    t.match(await few.take('ann', 0), { allowed: false, remaining: 0 })
   })
 
   await t.test('of many takes at once exactly the points are allowed', async (t) => {

@@ -1,14 +1,11 @@
-/** Turns what a limiter of rate-limiter-flexible does into a verdict. */
-import { RateLimiterRes, type RateLimiterAbstract } from 'rate-limiter-flexible'
+/** Turns what a limiter of rate-limiter-flexible tells into a verdict. */
+import type { RateLimiterRes } from 'rate-limiter-flexible'
 import type { LimitVerdict } from './limits.ts'
 
-/** Rejects where the limiter could not tell. */
-export async function takeFrom(limiter: RateLimiterAbstract, key: string, cost: number): Promise<LimitVerdict> {
-  try {
-    const { remainingPoints } = await limiter.consume(key, cost)
-    return { allowed: true, remaining: remainingPoints, retryAfterMs: 0 }
-  } catch (refusal) {
-    if (!(refusal instanceof RateLimiterRes)) throw refusal
-    return { allowed: false, remaining: refusal.remainingPoints, retryAfterMs: Math.max(1, refusal.msBeforeNext) }
-  }
+/** `consumed` counts what was asked for, whether it was given or not. */
+export function verdictOf({ consumedPoints, msBeforeNext }: Pick<RateLimiterRes, 'consumedPoints' | 'msBeforeNext'>, points: number, cost: number): LimitVerdict {
+  const allowed = cost === 0 ? consumedPoints < points : consumedPoints <= points
+  const resetMs = Math.max(1, msBeforeNext)
+  const before = consumedPoints - cost
+  return { allowed, remaining: Math.max(0, points - (allowed ? consumedPoints : before)), resetMs, retryAfterMs: allowed ? 0 : resetMs }
 }

@@ -127,8 +127,8 @@ export class RedisConnection implements Service {
     return Promise.resolve()
   })
 
-  /** For commands made of a script. */
-  define(name: string, definition: { readonly numberOfKeys: number; readonly lua: string }): void {
+  /** For commands made of a script. Without a number of keys, that comes before the arguments. */
+  define(name: string, definition: { readonly numberOfKeys?: number; readonly lua: string }): void {
     this.#client.defineCommand(name, definition)
   }
 

@@ -27,7 +27,7 @@ export function requireVersion({ version }: RedisServerInfo): void {
 export function refusalFault(error: Error): StartupFault | null {
   if (/^(LOADING|BUSY|MASTERDOWN|TRYAGAIN)/.test(error.message)) return null
   if (/^(WRONGPASS|NOAUTH|NOPERM)/.test(error.message)) {
-    return new StartupFault(`Redis refuses the credentials in REDIS_URL (${error.message.split(' ')[0]}).`, 'Correct user and password in REDIS_URL (redis://user:password@host). The user needs the commands info, getrange, set, unlink, eval and evalsha, on the keys chatterbot:*.', { exitCode: exitCodes.config })
+    return new StartupFault(`Redis refuses the credentials in REDIS_URL (${error.message.split(' ')[0]}).`, 'Correct user and password in REDIS_URL (redis://user:password@host). The user needs the commands info, get, getdel, getrange, set, unlink, exists, pttl, pexpire, time, zadd, zcard, zrem, zremrangebyscore, eval and evalsha, on the keys chatterbot:*.', { exitCode: exitCodes.config })
   }
   return new StartupFault(`Redis refuses this process: ${error.message}`, 'See that REDIS_URL names the right server and database.', { exitCode: exitCodes.config })
 }

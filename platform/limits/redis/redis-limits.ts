@@ -2,34 +2,57 @@
 import { RateLimiterRedis } from 'rate-limiter-flexible'
 import type { RedisConnection } from '../../redis/redis-connection.ts'
 import { RedisUnavailable } from '../../redis/redis-connection.ts'
-import type { Limit, LimitDefinition, Limits, LimitVerdict } from '../limits.ts'
+import type { Limit, LimitDefinition, Limits } from '../limits.ts'
 import { MemoryLimits, type MemoryLimitsOptions } from '../memory/memory-limits.ts'
-import { takeFrom } from '../verdict.ts'
+import { verdictOf } from '../verdict.ts'
+
+/**
+ * In place of the library's own script, which counts also what it refuses, and below nothing. ARGV: cost, seconds of the
+ * window, points. A cost below 0 is given back. Answers what would be used, and milliseconds until the window ends.
+ */
+const script = `
+local used = tonumber(redis.call('get', KEYS[1]) or '0')
+local cost = tonumber(ARGV[1])
+local left = redis.call('pttl', KEYS[1])
+local window = 1000 * tonumber(ARGV[2])
+if left < 0 then left = window end
+if cost < 0 then cost = math.max(cost, -used) end
+if cost == 0 or (cost > 0 and used + cost > tonumber(ARGV[3])) then return {used + cost, left} end
+redis.call('set', KEYS[1], string.format('%.0f', used + cost), 'px', left)
+return {used + cost, left}
+`
 
 export class RedisLimits implements Limits {
   readonly #client: object
   readonly #local: MemoryLimits
+  readonly #unshared: () => void
 
-  constructor(connection: RedisConnection, options: MemoryLimitsOptions) {
+  /** `unshared` is called whenever this process counts for itself what it should share. */
+  constructor(connection: RedisConnection, options: MemoryLimitsOptions & { readonly unshared?: () => void }) {
     this.#client = scriptClient(connection)
     this.#local = new MemoryLimits(options)
+    this.#unshared = options.unshared ?? (() => undefined)
   }
 
   limit(definition: LimitDefinition): Limit {
     const { name, points, perSeconds } = definition
-    const shared = new RateLimiterRedis({ storeClient: this.#client, keyPrefix: `chatterbot:limit:${name}`, points, duration: perSeconds })
+    const settings = { storeClient: this.#client, keyPrefix: `chatterbot:limit:${name}`, duration: perSeconds, customIncrTtlLuaScript: script }
+    const shared = new RateLimiterRedis({ ...settings, points })
+    const unbounded = new RateLimiterRedis({ ...settings, points: Number.MAX_SAFE_INTEGER })
     const local = this.#local.limit(definition)
-    return {
-      take: (key, cost = 1) => takeFrom(shared, key, cost).catch((error: unknown): Promise<LimitVerdict> => {
+    const orElse = async <T>(ask: Promise<T>, alone: () => Promise<T>): Promise<T> => {
+      try {
+        return await ask
+      } catch (error) {
         if (!(error instanceof RedisUnavailable)) throw error
-        return local.take(key, cost)
-      }),
-      giveBack: async (key, cost = 1) => {
-        await shared.reward(key, cost).catch((error: unknown) => {
-          if (!(error instanceof RedisUnavailable)) throw error
-          return local.giveBack(key, cost)
-        })
-      },
+        this.#unshared()
+        return alone()
+      }
+    }
+    return {
+      take: (key, cost = 1) => orElse(shared.penalty(key, cost).then((answer) => verdictOf(answer, points, cost)), () => local.take(key, cost)),
+      charge: (key, cost) => orElse(unbounded.penalty(key, cost).then(() => undefined), () => local.charge(key, cost)),
+      giveBack: (key, cost = 1) => orElse(shared.reward(key, cost).then(() => undefined), () => local.giveBack(key, cost)),
     }
   }
 }
