@@ -6,6 +6,7 @@ import type { CommandOf, ReplyOf, ServerEvent } from '../protocol/websocket/mess
 import type { Subprotocol } from '../protocol/websocket/subprotocols.ts'
 import type { StoredReply } from '../storage/conversation-store.ts'
 import type { Creation } from './creation.ts'
+import type { Account } from './limits/payers.ts'
 
 /** One transport connection, as the actors see it. */
 export interface ClientConnection {
@@ -71,16 +72,21 @@ export interface TurnStatus {
   readonly reply: StoredReply | null
 }
 
+/** `identity`: whose plan and key the turn counts for; the user's own, of the default plan, where absent. */
+export interface TurnOrigin extends Origin {
+  readonly identity?: Account
+}
+
 export interface ConversationService {
   create(userId: string, command: CommandOf<'conversation.create'>, creation?: Creation): Promise<ReplyOf<'conversation.create'>>
   list(userId: string, command: CommandOf<'conversation.list'>): Promise<ReplyOf<'conversation.list'>>
   history(userId: string, command: CommandOf<'history.get'>): Promise<ReplyOf<'history.get'>>
   /** `onMoved`: this process lost the conversation; the subscription is dead, and the client is to open it again. */
   open(userId: string, command: CommandOf<'conversation.open'>, connection: ClientConnection, onMoved: () => void): Promise<{ readonly opened: ReplyOf<'conversation.open'>; readonly subscription: Subscription }>
-  /** The lane is standard where `origin` names none, here and below; a repetition gets the first answer, whatever its origin. */
-  send(userId: string, command: CommandOf<'message.send'>, origin?: Origin): Promise<ReplyOf<'message.send'>>
-  edit(userId: string, command: CommandOf<'message.edit'>, origin?: Origin): Promise<ReplyOf<'message.edit'>>
-  regenerate(userId: string, command: CommandOf<'turn.regenerate'>, origin?: Origin): Promise<ReplyOf<'turn.regenerate'>>
+  /** The lane is the plan's where `origin` names none, here and below; a repetition gets the first answer, whatever its origin. */
+  send(userId: string, command: CommandOf<'message.send'>, origin?: TurnOrigin): Promise<ReplyOf<'message.send'>>
+  edit(userId: string, command: CommandOf<'message.edit'>, origin?: TurnOrigin): Promise<ReplyOf<'message.edit'>>
+  regenerate(userId: string, command: CommandOf<'turn.regenerate'>, origin?: TurnOrigin): Promise<ReplyOf<'turn.regenerate'>>
   stop(userId: string, command: CommandOf<'turn.stop'>): Promise<ReplyOf<'turn.stop'>>
   /**
    * One turn's reply, from a position on, without a read of the store where the turn's conversation is here. Null: it is not

@@ -46,6 +46,8 @@ export const errorCatalogue = {
   too_many_conversations: { message: 'Too many conversations are open on this connection.', status: 409, retryable: false },
   too_many_commands: { message: 'Too many commands of this connection are unanswered.', status: 429, retryable: true },
   rate_limited: { message: 'Too many requests.', status: 429, retryable: true, closeCode: 4429 },
+  too_many_turns: { message: 'Too many replies of yours are being written; one must end first.', status: 429, retryable: true },
+  quota_exceeded: { message: 'What may be used in a day is used up.', status: 429, retryable: false },
   too_many_connections: { message: 'Too many connections.', status: 429, retryable: true, closeCode: 4429 },
   too_slow: { message: 'The connection took nothing for 30 s.', status: 408, retryable: true, closeCode: 4430 },
   overloaded: { message: 'The server is overloaded.', status: 503, retryable: true, closeCode: 1013 },

@@ -3,6 +3,6 @@
  * validated, not descriptions.
  */
 export const schemaVersions = {
-  websocket: { version: 'chatterbot.v1', sha256: 'b862f7f4b81f306638a5e503c34b467039d8e105024423e02995c02b5722c71a' },
-  bus: { version: 1, sha256: '05c8d1d4d44f14db4575041e4ad3e30c3df22056308cb809638363325469b3a6' },
+  websocket: { version: 'chatterbot.v1', sha256: '85e8da506cb66dfef8ebf87c2adb68b84f7122d0bc14d88fee0a4f954c497663' },
+  bus: { version: 1, sha256: '012d770a73bb5f43391971300d0201133fc57127444e87c7233b5d8ac0e8b48d' },
 } as const

@@ -1,15 +1,15 @@
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../platform/config/config.ts'
-import type { Limit, Limits } from '../platform/limits/limits.ts'
 import { createNoAuthentication } from './auth/none.ts'
 import type { EdgeOptions } from './edge.ts'
+import { ClientAddresses, type ForwardedHeader } from './http/client-address.ts'
 
 /** Processes of a machine are few and their clients many: only what protects this one from running out of sockets. */
 const maxConnections = 20_000
 
 type Configured =
   | 'authenticator' | 'node' | 'host' | 'port' | 'pageFolder' | 'allowedOrigins' | 'framesPerSecond' | 'openConversations'
-  | 'maxConnections' | 'maxConnectionsPerAddress' | 'maxConnectionsPerUser' | 'drainDeadlineMs'
+  | 'maxConnections' | 'maxConnectionsPerAddress' | 'addresses' | 'drainDeadlineMs'
 
 /** What the configuration says of an edge, whichever process it is in. */
 export function configuredEdge(config: Config): Pick<EdgeOptions, Configured> {
@@ -24,12 +24,7 @@ export function configuredEdge(config: Config): Pick<EdgeOptions, Configured> {
     openConversations: config.CHATTERBOT_OPEN_CONVERSATIONS,
     maxConnections,
     maxConnectionsPerAddress: config.CHATTERBOT_SOCKETS_PER_ADDRESS,
-    maxConnectionsPerUser: config.CHATTERBOT_SOCKETS_PER_USER,
+    addresses: new ClientAddresses({ trusted: config.CHATTERBOT_TRUSTED_PROXIES, header: config.CHATTERBOT_FORWARDED_HEADER as ForwardedHeader }),
     drainDeadlineMs: config.CHATTERBOT_DRAIN_SECONDS * 1000,
   }
-}
-
-/** The limit of turns a user may start, whichever process the edge is in. */
-export function turnLimit(config: Config, limits: Limits): Limit {
-  return limits.limit({ name: 'turns', points: config.CHATTERBOT_TURNS_PER_MINUTE, perSeconds: 60 })
 }

@@ -15,9 +15,9 @@ import { asStartupFault } from '../storage/postgres/startup-fault.ts'
 import { createPostgresStorage } from '../storage/postgres/storage.ts'
 import { ContextCache } from '../actors/context/context-cache.ts'
 import { createConversationRuntime } from '../actors/runtime/runtime.ts'
-import { limitTurns } from '../actors/turn-limits.ts'
-import { configuredEdge, turnLimit } from './configured-edge.ts'
+import { configuredEdge } from './configured-edge.ts'
 import { createEdge } from './edge.ts'
+import { configureLimits } from './limits/configured-limits.ts'
 import { BusModelDirectory } from './models/model-directory.ts'
 
 /** Without these there are no other processes to work with. */
@@ -46,16 +46,17 @@ export async function startEdgeProcess(config: Config, server: ServerProcess, ad
     { name: 'bus', missing: () => (channel.status === 'connected' ? null : 'NATS does not answer') },
   )
 
-  const { connection, limits, cache } = createCachesAndLimits({ redisUrl: config.REDIS_URL, node, logger, clock, metrics })
+  const { connection, cache, ...shared } = createCachesAndLimits({ redisUrl: config.REDIS_URL, node, logger, clock, metrics })
   if (connection !== null) await parts.add(connection)
   const adapters = adapt({ store: storage.store, channel, jobQueue: bus.jobQueue, deadLetters: bus.deadLetters })
+  const limits = await configureLimits(config, { ...shared, store: adapters.store, logger, clock })
   const contexts = new ContextCache({ store: adapters.store, cache: cache('context'), timelineOf: (id) => storage.liveness.timelineOf(id), metrics })
-  const runtime = await parts.add(createConversationRuntime({ ...adapters, contexts, node, logger, clock, turnDeadlineMs: config.CHATTERBOT_TURN_DEADLINE_SECONDS * 1000, lapsed: (id) => storage.liveness.lapsedFor(id) }))
+  const runtime = await parts.add(createConversationRuntime({ ...adapters, contexts, node, logger, clock, turnDeadlineMs: config.CHATTERBOT_TURN_DEADLINE_SECONDS * 1000, lapsed: (id) => storage.liveness.lapsedFor(id), onTurnEnded: limits.onTurnEnded }))
   metrics.gauge({ name: 'chatterbot_waiting_writes', help: 'Writes that have no outcome yet' }, (gauge) => gauge.set(storage.waitingWrites()))
   metrics.gauge({ name: 'chatterbot_actors', help: 'Conversations in memory' }, (gauge) => gauge.set(runtime.counts().actors))
   metrics.gauge({ name: 'chatterbot_unfinished_turns', help: 'Turns accepted and not ended' }, (gauge) => gauge.set(runtime.counts().turns))
 
-  const service = limitTurns(runtime.service, { limit: turnLimit(config, limits), store: adapters.store })
-  const edge = await parts.add(createEdge({ ...configuredEdge(config), sharesPort: true, service, models: new BusModelDirectory({ channel, node, monotonic: () => clock.monotonic() }), readiness, metrics, logger, clock }))
+  const service = limits.limitTurns(runtime.service)
+  const edge = await parts.add(createEdge({ ...configuredEdge(config), sharesPort: true, service, limits, models: new BusModelDirectory({ channel, node, monotonic: () => clock.monotonic() }), readiness, metrics, logger, clock }))
   server.sayReady({ port: edge.port })
 }

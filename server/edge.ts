@@ -10,6 +10,7 @@ import { restOperations } from '../protocol/rest/operations.ts'
 import type { ConnectionLimits } from '../protocol/websocket/commands/hello.ts'
 import { limits } from '../protocol/websocket/limits.ts'
 import type { Load } from '../protocol/websocket/fields.ts'
+import { payersOf } from '../actors/limits/payers.ts'
 import type { ConversationService } from '../actors/conversation-service.ts'
 import type { Clock } from '../platform/clock.ts'
 import { once } from '../platform/lifecycle/once.ts'
@@ -24,9 +25,11 @@ import { Api } from './http/api.ts'
 import { Bodies } from './http/body.ts'
 import { Exchanges } from './http/exchanges.ts'
 import { bind } from './http/operation-group.ts'
+import type { ClientAddresses } from './http/client-address.ts'
 import { serveHttp, type HttpHandler } from './http/router.ts'
 import { problem, problemOf, type HttpAnswer } from './http/answer.ts'
 import { healthAnswer, readyAnswer } from './http/status-routes.ts'
+import type { EdgeLimits } from './limits/configured-limits.ts'
 import { listen, type Listener } from './listener.ts'
 import { levelOf, loadOf } from './load-level.ts'
 import type { ModelDirectory } from './models/model-directory.ts'
@@ -58,7 +61,8 @@ export interface EdgeOptions {
   readonly openConversations: number
   readonly maxConnections: number
   readonly maxConnectionsPerAddress: number
-  readonly maxConnectionsPerUser: number
+  readonly limits: EdgeLimits
+  readonly addresses: ClientAddresses
   /** How long `drain` may take. */
   readonly drainDeadlineMs: number
   readonly readiness: readonly ReadinessPart[]
@@ -100,7 +104,7 @@ class EdgeService implements Edge {
     this.#sessions = new Sessions({
       maxConnections: options.maxConnections,
       maxPerAddress: options.maxConnectionsPerAddress,
-      maxPerUser: options.maxConnectionsPerUser,
+      metrics: options.limits.metrics,
       monotonic: () => options.clock.monotonic(),
     })
     const monotonic = (): number => options.clock.monotonic()
@@ -141,7 +145,7 @@ class EdgeService implements Edge {
   }
 
   #serve(page: Page): void {
-    const { service, authenticator, models, node, logger, clock, host, allowedOrigins } = this.#options
+    const { service, authenticator, models, addresses, limits: { plans, admission, metrics: limitMetrics }, node, logger, clock, host, allowedOrigins } = this.#options
     serveWebSockets(this.#app, {
       context: {
         service,
@@ -149,22 +153,26 @@ class EdgeService implements Edge {
         node,
         logger,
         metrics: this.#metrics,
+        limitMetrics,
         limits: this.#limits(),
+        planOf: (identity, userId) => payersOf(plans, userId, identity)[0]?.plan ?? plans.default,
         monotonic: () => clock.monotonic(),
         now: () => clock.now(),
         load: () => this.#load,
-        join: (session, userId) => this.#sessions.join(session, userId),
+        join: (session, userId, most) => this.#sessions.join(session, userId, most),
         blocked: (session) => this.#sessions.blocked(session),
         unblocked: (session) => this.#sessions.unblocked(session),
       },
       sessions: this.#sessions,
+      addresses,
       origins: { allowed: allowedOrigins, onLoopback: isLoopback(host) },
       isDraining: () => this.#isDraining,
     })
     const api = new Api({
       operations: [...bind(restOperations, restHandlers({ service }), problemOf), ...bind(openAiOperations, openAiHandlers({ models }), openAiErrorAnswer)],
       identify: (request) => authenticator.authenticate(request.credentials()),
-      admit: () => Promise.resolve({}),
+      addresses,
+      admission,
       bodies: this.#bodies,
       exchanges: this.#exchanges,
       isDraining: () => this.#isDraining,

@@ -17,12 +17,12 @@ import { asStartupFault } from '../storage/postgres/startup-fault.ts'
 import { createPostgresStorage } from '../storage/postgres/storage.ts'
 import { ContextCache } from '../actors/context/context-cache.ts'
 import { createConversationRuntime } from '../actors/runtime/runtime.ts'
-import { limitTurns } from '../actors/turn-limits.ts'
 import { createBridge, type Bridge } from '../inference-bridge/bridge.ts'
 import { chooseEngines } from '../inference-bridge/engines.ts'
 import { configuredDefaults, configuredResults } from '../inference-bridge/settings.ts'
-import { configuredEdge, turnLimit } from '../server/configured-edge.ts'
+import { configuredEdge } from '../server/configured-edge.ts'
 import { createEdge } from '../server/edge.ts'
+import { configureLimits } from '../server/limits/configured-limits.ts'
 import { BusModelDirectory } from '../server/models/model-directory.ts'
 import { displayHost } from '../server/listener.ts'
 
@@ -85,7 +85,8 @@ async function startParts(config: Config, logger: LogSink): Promise<void> {
   metrics.gauge({ name: 'chatterbot_waiting_writes', help: 'Writes that have no outcome yet' }, (gauge) => gauge.set(storage.waitingWrites()))
 
   const bus = new MemoryBus({ onHandlerError: (error, subject) => logger.error({ err: error, subject }, 'a bus handler failed') })
-  const { limits, cache } = createCachesAndLimits({ redisUrl: null, node, logger, clock, metrics })
+  const { cache, ...shared } = createCachesAndLimits({ redisUrl: null, node, logger, clock, metrics })
+  const limits = await configureLimits(config, { ...shared, store: storage.store, logger, clock })
   const contexts = new ContextCache({ store: storage.store, cache: cache('context'), timelineOf: (id) => storage.liveness.timelineOf(id), metrics })
   const runtime = await parts.add(
     createConversationRuntime({
@@ -99,6 +100,7 @@ async function startParts(config: Config, logger: LogSink): Promise<void> {
       clock,
       turnDeadlineMs: config.CHATTERBOT_TURN_DEADLINE_SECONDS * 1000,
       lapsed: (id) => storage.liveness.lapsedFor(id),
+      onTurnEnded: limits.onTurnEnded,
     }),
   )
   metrics.gauge({ name: 'chatterbot_actors', help: 'Conversations in memory' }, (gauge) => gauge.set(runtime.counts().actors))
@@ -106,7 +108,8 @@ async function startParts(config: Config, logger: LogSink): Promise<void> {
 
   let engineAnswers = (): boolean => false
   const edge = createEdge({
-    service: limitTurns(runtime.service, { limit: turnLimit(config, limits), store: storage.store }),
+    service: limits.limitTurns(runtime.service),
+    limits,
     ...configuredEdge(config),
     models: new BusModelDirectory({ channel: bus.channel(), node, monotonic: () => clock.monotonic() }),
     sharesPort: false,

@@ -36,6 +36,7 @@ function newActor(unfinished: readonly TurnRow[], over: { write?: (write: Conver
     activated: () => undefined,
     turnAdded: (id, actor) => turns.set(id, actor),
     turnRemoved: (id) => turns.delete(id),
+    turnEnded: () => undefined,
     dropped: () => undefined,
     fault: (_message, error) => (over.fault === undefined ? t.fail(String(error)) : over.fault(error)),
     pause: over.pause ?? (() => Promise.resolve()),

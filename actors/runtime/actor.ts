@@ -5,7 +5,7 @@
 import { ChatError } from '../../protocol/errors.ts'
 import type { ControlReply } from '../../protocol/bus/control.ts'
 import type { DeadLetter } from '../../platform/bus/dead-letters.ts'
-import type { ConversationRow, ConversationStore, OwnerToken, TurnRow, WriteResult } from '../../storage/conversation-store.ts'
+import type { ConversationRow, ConversationStore, EndTurn, OwnerToken, TurnRow, WriteResult } from '../../storage/conversation-store.ts'
 import type { ContextSource } from '../context/context-cache.ts'
 import type { Answer, ConversationEvent, DurableEvent, Effect } from '../conversation/events.ts'
 import { attachEffect } from '../conversation/progress.ts'
@@ -13,6 +13,7 @@ import { reduce } from '../conversation/reduce.ts'
 import type { ConversationState } from '../conversation/state.ts'
 import { rules } from '../conversation/rules.ts'
 import { turnFromRow, type Turn } from '../conversation/turn.ts'
+import type { EndedTurn } from '../limits/turn-accounts.ts'
 import { Feed, type FeedSchedule } from '../feed/feed.ts'
 import { Mailbox } from './mailbox.ts'
 
@@ -47,6 +48,8 @@ export interface ActorHost {
   activated(actor: ConversationActor): void
   turnAdded(turnId: string, actor: ConversationActor): void
   turnRemoved(turnId: string): void
+  /** Its end is committed. */
+  turnEnded(turn: EndedTurn): void
   /** The conversation is another's now. */
   dropped(actor: ConversationActor): void
   fault(message: string, error: unknown, conversationId: number): void
@@ -218,6 +221,7 @@ export class ConversationActor {
       const write = { ...effect.write, conversationId: this.conversationId, token: this.#token }
       const result = await this.#host.store.write(write, effect.refusable ? { giveUpAfterMs: patienceMs } : {})
       this.#host.contexts.committed(this.conversationId, this.#state.turns, write, result)
+      if (result.status === 'committed') for (const end of write.ends ?? []) this.#tellEnd(end)
       if (result.status === 'refused') this.#host.fault('Postgres refused a row', new Error(`SQLSTATE ${result.sqlState}`), this.conversationId)
       return { type: 'written', now: this.#host.now(), result }
     } catch (error) {
@@ -227,6 +231,13 @@ export class ConversationActor {
       // What fails with Postgres there would fail again: the turn must not wait for its deadline because of it.
       return away || settled.type !== 'unwritten' ? settled : { type: 'written', now: this.#host.now(), result: { status: 'refused', sqlState: 'XX000' } }
     }
+  }
+
+  #tellEnd({ turnId, usage, cached }: EndTurn): void {
+    const turn = this.#state.turns.find((each) => each.turnId === turnId)
+    if (turn === undefined) return
+    const { userId } = this.#state
+    this.#host.turnEnded({ userId, conversationId: this.conversationId, clientMessageId: turn.clientMessageId, usage, tokens: turn.ids.count, cached })
   }
 
   /**

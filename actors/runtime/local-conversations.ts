@@ -108,7 +108,7 @@ export class LocalConversations {
         lane: origin.lane ?? 'standard',
         traceparent: origin.traceparent ?? null,
         model: wishes.model,
-        params: wishes.params,
+        params: noLonger(wishes.params, origin.max_tokens),
         deadlineAt: at + turnDeadlineMs,
       }
     }, patienceMs)
@@ -126,6 +126,10 @@ export class LocalConversations {
     if (Buffer.compare(known.commandHash, hash) !== 0) throw new ChatError('idempotency_conflict')
     return duplicateReply(known.turn)
   }
+}
+
+function noLonger(params: Params, most: number | undefined): Params {
+  return most === undefined ? params : { ...params, max_tokens: Math.min(params.max_tokens ?? most, most) }
 }
 
 function errorOf(answer: Answer | undefined): ChatError {

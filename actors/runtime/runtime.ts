@@ -24,6 +24,7 @@ import { JobPublisher } from '../jobs/publisher.ts'
 import { Purger } from '../jobs/purger.ts'
 import { RetryEndpoint } from '../jobs/retry-endpoint.ts'
 import { Sweeper } from '../jobs/sweeper.ts'
+import type { EndedTurn } from '../limits/turn-accounts.ts'
 import { Placement } from '../placement/placement.ts'
 import { TakenNotices } from '../placement/taken-notices.ts'
 import { Aborts } from './aborts.ts'
@@ -54,6 +55,8 @@ export interface ConversationRuntimeOptions {
   /** Where turns' contexts come from; the store where absent. */
   readonly contexts?: ContextSource
   readonly maxActors?: number
+  /** The end of a turn is committed. */
+  readonly onTurnEnded?: (turn: EndedTurn) => void
   /** Whether this process could not renew its sign of life for 4 s: on some shard, or on that of this conversation. */
   readonly lapsed: (conversationId?: number) => boolean
 }
@@ -247,6 +250,10 @@ class Runtime implements ConversationRuntime, ActorHost {
   turnRemoved(turnId: string): void {
     this.#turns.remove(turnId)
     this.#publisher.forget(turnId)
+  }
+
+  turnEnded(turn: EndedTurn): void {
+    this.#options.onTurnEnded?.(turn)
   }
 
   dropped(actor: ConversationActor): void {

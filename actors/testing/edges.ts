@@ -15,6 +15,7 @@ import type { PostgresServer } from '../../tests/harness/postgres.ts'
 import type { TestContext } from '../../tests/harness/processes.ts'
 import type { ContextSource } from '../context/context-cache.ts'
 import type { ClientConnection } from '../conversation-service.ts'
+import type { EndedTurn } from '../limits/turn-accounts.ts'
 import { createConversationRuntime, type ConversationRuntime } from '../runtime/runtime.ts'
 import { ScriptedBridge } from './scripted-bridge.ts'
 
@@ -35,13 +36,14 @@ export interface Edge {
 export interface EdgeSettings {
   readonly turnDeadlineMs?: number
   readonly logger?: Logger
+  readonly onTurnEnded?: (turn: EndedTurn) => void
   /** Puts something between the edge and its bus. */
   readonly adapt?: (channel: Channel) => Channel
   /** Where contexts come from; the store where absent. */
   readonly makeContexts?: (storage: PostgresStorage) => ContextSource
 }
 
-export async function startEdge(node: string, shards: readonly string[], bus: EdgeBus, { turnDeadlineMs = 60_000, logger = silent, adapt = (channel) => channel, makeContexts }: EdgeSettings = {}): Promise<Edge> {
+export async function startEdge(node: string, shards: readonly string[], bus: EdgeBus, { turnDeadlineMs = 60_000, logger = silent, adapt = (channel) => channel, makeContexts, onTurnEnded }: EdgeSettings = {}): Promise<Edge> {
   const storage = createPostgresStorage({ shards: evenShards(shards), node, bootId: randomUUID(), logger, clock: systemClock })
   await storage.migrate()
   await storage.start()
@@ -49,7 +51,7 @@ export async function startEdge(node: string, shards: readonly string[], bus: Ed
   const jobQueue = bus.jobQueue()
   const deadLetters = bus.deadLetters()
   const contexts = makeContexts?.(storage)
-  const runtime = createConversationRuntime({ store: storage.store, channel, jobQueue, deadLetters, node, logger, clock: systemClock, turnDeadlineMs, lapsed: (id) => storage.liveness.lapsedFor(id), ...(contexts === undefined ? {} : { contexts }) })
+  const runtime = createConversationRuntime({ store: storage.store, channel, jobQueue, deadLetters, node, logger, clock: systemClock, turnDeadlineMs, lapsed: (id) => storage.liveness.lapsedFor(id), ...(contexts === undefined ? {} : { contexts }), ...(onTurnEnded === undefined ? {} : { onTurnEnded }) })
   await runtime.start()
   const close = async (): Promise<void> => {
     await channel.close()

@@ -47,6 +47,7 @@ const server = await startProcess(undefined, {
     CHATTERBOT_ENGINE_CONCURRENCY: '4096',
     CHATTERBOT_SOCKETS_PER_ADDRESS: '100000',
     CHATTERBOT_TURNS_PER_MINUTE: '1000000',
+    CHATTERBOT_CONCURRENT_TURNS: '1000000',
   },
   ready: jsonLineWith('ready'),
 })

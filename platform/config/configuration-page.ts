@@ -35,6 +35,8 @@ function kind(definition: OptionDefinition): string {
       return `URL${secret}`
     case 'urls':
       return `URLs${secret}`
+    case 'networks':
+      return `IP networks${secret}`
     case 'boolean':
     case 'path':
       return `${definition.type}${secret}`
@@ -43,6 +45,6 @@ function kind(definition: OptionDefinition): string {
 
 function defaultOf(definition: OptionDefinition): string {
   if (definition.type === 'path' && definition.defaultText !== undefined) return definition.defaultText
-  const value = definition.type === 'urls' ? null : definition.default
+  const value = definition.type === 'urls' || definition.type === 'networks' ? null : definition.default
   return value === null ? '' : `\`${value}\``
 }

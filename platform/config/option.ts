@@ -1,4 +1,5 @@
 /** Kinds of config options: how each is written, read and refused. */
+import { isIP } from 'node:net'
 import path from 'node:path'
 
 interface Common {
@@ -13,13 +14,15 @@ export type OptionDefinition =
   | (Common & { readonly type: 'boolean'; readonly default: boolean })
   | (Common & { readonly type: 'url'; readonly default: string | null; readonly protocols: readonly string[] })
   | (Common & { readonly type: 'urls'; readonly protocols: readonly string[] })
+  /** IP networks, as 10.0.0.0/8 or ::1, with commas between. */
+  | (Common & { readonly type: 'networks' })
   | (Common & { readonly type: 'path'; readonly default: string | null; readonly defaultText?: string })
 
 export type OptionValue<D extends OptionDefinition> = D['type'] extends 'integer'
   ? D extends { default: number } ? number : number | null
   : D['type'] extends 'boolean'
     ? boolean
-    : D['type'] extends 'urls'
+    : D['type'] extends 'urls' | 'networks'
       ? readonly string[]
       : D extends { default: string } ? string : string | null
 
@@ -29,7 +32,7 @@ const longestShown = 100
 
 /** `raw` undefined or blank: the default. A fault never repeats a secret. */
 export function parseOption(definition: OptionDefinition, raw: string | undefined): Parsed {
-  if (raw === undefined || raw.trim() === '') return { ok: true, value: definition.type === 'urls' ? Object.freeze([]) : definition.default }
+  if (raw === undefined || raw.trim() === '') return { ok: true, value: definition.type === 'urls' || definition.type === 'networks' ? Object.freeze([]) : definition.default }
   const text = raw.trim()
   const given = definition.secret === true ? 'the value' : JSON.stringify(text.length > longestShown ? `${text.slice(0, longestShown)}…` : text)
   switch (definition.type) {
@@ -54,9 +57,20 @@ export function parseOption(definition: OptionDefinition, raw: string | undefine
       const bad = parsed.find((each) => !each.ok)
       return bad ?? { ok: true, value: Object.freeze(parsed.map((each) => (each.ok ? each.value : ''))) }
     }
+    case 'networks': {
+      const networks = text.split(',').map((each) => each.trim())
+      const bad = networks.find((each) => !isNetwork(each))
+      return bad === undefined ? { ok: true, value: Object.freeze(networks) } : fault(`${JSON.stringify(bad)} is no IP network, as 10.0.0.0/8`)
+    }
     case 'path':
       return { ok: true, value: path.resolve(text) }
   }
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', prefix, ...more] = text.split('/')
+  const bits = isIP(address) === 4 ? 32 : isIP(address) === 6 ? 128 : -1
+  return more.length === 0 && bits > 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits))
 }
 
 /** URLs may hold credentials, so a fault does not repeat them. */

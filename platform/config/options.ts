@@ -30,7 +30,13 @@ export const options = {
   CHATTERBOT_SOCKETS_PER_USER: { type: 'integer', default: 20, min: 1, max: 100_000, help: 'WebSocket connections of one user.' },
   CHATTERBOT_FRAMES_PER_SECOND: { type: 'integer', default: 50, min: 1, max: 100_000, help: 'Frames a connection may send a second, on average.' },
   CHATTERBOT_OPEN_CONVERSATIONS: { type: 'integer', default: 32, min: 1, max: 10_000, help: 'Conversations a connection may have open.' },
-  CHATTERBOT_TURNS_PER_MINUTE: { type: 'integer', default: 60, min: 1, max: 10_000_000, help: 'Messages, edits and regenerations of one user that are accepted in a minute.' },
+  CHATTERBOT_TURNS_PER_MINUTE: { type: 'integer', default: 60, min: 1, max: 10_000_000, help: 'Messages, edits and regenerations of one user that are accepted in a minute. Here and below, of the default plan: docs/limits.md.' },
+  CHATTERBOT_CONCURRENT_TURNS: { type: 'integer', default: 64, min: 1, max: 1_000_000, help: 'Replies of one user that wait or are written at a time.' },
+  CHATTERBOT_REQUESTS_PER_MINUTE: { type: 'integer', default: 600, min: 1, max: 10_000_000, help: 'HTTP requests of one user in a minute.' },
+  CHATTERBOT_PLANS_FILE: { type: 'path', default: null, help: 'JSON with the limits of plans. Absent: all users have the default plan.' },
+  CHATTERBOT_REQUESTS_PER_ADDRESS: { type: 'integer', default: 6_000, min: 1, max: 10_000_000, help: 'HTTP requests from one address in a minute, of each edge.' },
+  CHATTERBOT_TRUSTED_PROXIES: { type: 'networks', help: 'Networks of proxies that tell where a request comes from, with commas between. Absent: it comes from whoever connects.' },
+  CHATTERBOT_FORWARDED_HEADER: { type: 'string', default: 'x-forwarded-for', choices: ['x-forwarded-for', 'forwarded'], help: 'The header in which they tell it. They must set it or add to it: what clients write into the other one is not believed.' },
   CHATTERBOT_ALLOWED_ORIGINS: { type: 'string', default: null, help: 'Origins of pages that may connect, with commas between. Absent: the page that this server serves, and programs.' },
 } as const satisfies Record<string, OptionDefinition>
 

@@ -8,5 +8,9 @@ export type Lane = Static<typeof Lane>
 export const Traceparent = Type.String({ pattern: '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' })
 
 /** What the edge that has the client knows of a command beside its content. No part of its meaning: a repetition may differ in it. */
-export const Origin = Type.Object({ lane: Type.Optional(Lane), traceparent: Type.Optional(Traceparent) })
+export const Origin = Type.Object({
+  lane: Type.Optional(Lane),
+  traceparent: Type.Optional(Traceparent),
+  max_tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: 131072, description: 'The reply may not be longer, whatever the command asks for' })),
+})
 export type Origin = Static<typeof Origin>

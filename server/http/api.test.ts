@@ -6,10 +6,12 @@ import uWS from 'uWebSockets.js'
 import { ChatError } from '../../protocol/errors.ts'
 import type { Operation } from '../../protocol/rest/operation.ts'
 import { allPermissions, nobody, type Identity } from '../auth/authenticator.ts'
+import { testLimits } from '../testing/test-limits.ts'
 import { listen } from '../listener.ts'
 import { problemOf } from './answer.ts'
 import { Api } from './api.ts'
 import { Bodies } from './body.ts'
+import { ClientAddresses } from './client-address.ts'
 import { Exchanges } from './exchanges.ts'
 import { bind, type Handlers } from './operation-group.ts'
 import { serveHttp } from './router.ts'
@@ -48,7 +50,8 @@ async function serve(t: Test, handlers: Partial<Handlers<typeof operations>>): P
   const api = new Api({
     operations: bind(operations, all, problemOf),
     identify: () => Promise.resolve(served.identity),
-    admit: () => Promise.resolve({ 'RateLimit-Test': 'yes' }),
+    addresses: new ClientAddresses({ trusted: [], header: 'x-forwarded-for' }),
+    admission: testLimits().admission,
     bodies: served.bodies,
     exchanges: served.exchanges,
     isDraining: () => false,
@@ -80,7 +83,7 @@ t.test('an operation gets its parts, and its answer bears the id of the request'
   t.equal(answer.status, 200)
   t.same(await answer.json(), { id: 7, text: 'hi' })
   t.match(answer.headers.get('x-request-id'), /^[0-9a-f-]{36}$/)
-  t.equal(answer.headers.get('ratelimit-test'), 'yes')
+  t.equal(answer.headers.get('ratelimit'), '"requests_per_address";r=999999;t=60')
   t.equal(answer.headers.get('x-content-type-options'), 'nosniff')
 })
 

@@ -8,9 +8,10 @@ import type { Method } from '../../protocol/rest/operation.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import { nobody, type Identity } from '../auth/authenticator.ts'
 import { missingPermission } from '../auth/authorization.ts'
-import { addressKey } from './address-key.ts'
+import type { Admission, Admitted } from '../limits/admission.ts'
 import type { Answer, Headers, HttpAnswer } from './answer.ts'
 import type { Bodies } from './body.ts'
+import type { ClientAddresses } from './client-address.ts'
 import type { Exchanges } from './exchanges.ts'
 import type { BoundOperation } from './operation-group.ts'
 import { PathTable, type PathMatch } from './path-match.ts'
@@ -23,8 +24,9 @@ export interface ApiOptions {
   readonly operations: readonly BoundOperation[]
   /** Rejects with ChatError `unauthenticated`, or with another of the catalogue where it cannot be told now. */
   readonly identify: (request: HttpRequestContext) => Promise<Identity>
-  /** Headers of the answer; rejects with ChatError where a limit is reached. */
-  readonly admit: (identity: Identity, request: HttpRequestContext, operation: BoundOperation) => Promise<Headers>
+  /** Where a request comes from. */
+  readonly addresses: ClientAddresses
+  readonly admission: Admission
   readonly bodies: Bodies
   readonly exchanges: Exchanges
   readonly isDraining: () => boolean
@@ -63,7 +65,7 @@ export class Api {
     const { bodies, exchanges } = this.#options
     const headers = new Map<string, string>()
     req.forEach((name, value) => headers.set(name, value))
-    const context = new HttpRequestContext(headers, addressKey(res.getRemoteAddress()))
+    const context = new HttpRequestContext(headers, this.#options.addresses.keyOf(res.getRemoteAddress(), (name) => headers.get(name)))
     const query = req.getQuery() ?? ''
     const { operation } = bound
     const reading = operation.body === undefined ? null : bodies.read(res, operation.bodyBytes ?? defaultBodyBytes, headers.get('content-length') ?? '')
@@ -95,15 +97,21 @@ export class Api {
 
   /** Never rejects. */
   async #answer(bound: BoundOperation, context: HttpRequestContext, request: () => Promise<Parameters<BoundOperation['decode']>[0]>): Promise<Answer> {
-    const { identify, admit, isDraining } = this.#options
+    const { identify, admission, isDraining } = this.#options
     let headers: Headers = {}
+    const admitted = async (verdict: Promise<Admitted>): Promise<void> => {
+      const { headers: told, refusal } = await verdict
+      headers = { ...headers, ...told }
+      if (refusal !== null) throw refusal
+    }
     try {
       if (isDraining()) throw new ChatError('draining', undefined, { retryAfterMs: 1000 })
+      await admitted(admission.meet(context.address))
       const identity = bound.operation.permission === 'public' ? nobody : await identify(context)
       const { permission } = bound.operation
       const missing = missingPermission(identity, permission === 'any' || permission === 'public' ? null : permission)
       if (missing !== null) throw missing
-      headers = await admit(identity, context, bound)
+      await admitted(admission.admit(identity, context.header('x-user-id')))
       const parts = bound.decode(await request())
       const answer = await bound.handle({ ...parts, identity, request: context })
       return { ...answer, headers: { ...headers, ...answer.headers } }

@@ -4,6 +4,8 @@ import { createMetrics } from '../../platform/metrics/metrics.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import { createNoAuthentication } from '../auth/none.ts'
 import { createEdge, type Edge, type EdgeOptions } from '../edge.ts'
+import { ClientAddresses } from '../http/client-address.ts'
+import { testLimits } from './test-limits.ts'
 import { scriptedService, type ScriptedService } from './scripted-service.ts'
 import { openTestSocket, type TestSocket, type TestSocketOptions } from './test-socket.ts'
 
@@ -43,7 +45,8 @@ export async function startTestEdge(t: TestContext, overrides: Partial<Omit<Edge
     openConversations: 32,
     maxConnections: 1000,
     maxConnectionsPerAddress: 100,
-    maxConnectionsPerUser: 20,
+    limits: testLimits(),
+    addresses: new ClientAddresses({ trusted: [], header: 'x-forwarded-for' }),
     drainDeadlineMs: 5_000,
     readiness: [],
     metrics,

@@ -1,7 +1,7 @@
 /** Which call of the actors answers which command. */
 import type { ChatError } from '../../protocol/errors.ts'
 import type { Command, CommandOf, Reply, ReplyOf } from '../../protocol/websocket/messages.ts'
-import type { ConversationService } from '../../actors/conversation-service.ts'
+import type { ConversationService, TurnOrigin } from '../../actors/conversation-service.ts'
 
 /** Commands whose reply is small: they run as they come, also while the connection takes nothing. */
 export type DirectCommand = CommandOf<'conversation.create' | 'message.send' | 'message.edit' | 'turn.regenerate' | 'turn.stop' | 'auth.refresh' | 'ping'>
@@ -14,7 +14,7 @@ export function isOrdered(command: DirectCommand | OrderedCommand): command is O
   return ordered.has(command.type)
 }
 
-export function perform(service: ConversationService, userId: string, command: Exclude<DirectCommand, { type: 'auth.refresh' }> | CommandOf<'conversation.list' | 'history.get'>): Promise<Reply> {
+export function perform(service: ConversationService, userId: string, command: Exclude<DirectCommand, { type: 'auth.refresh' }> | CommandOf<'conversation.list' | 'history.get'>, origin: TurnOrigin): Promise<Reply> {
   switch (command.type) {
     case 'conversation.create':
       return service.create(userId, command)
@@ -23,11 +23,11 @@ export function perform(service: ConversationService, userId: string, command: E
     case 'history.get':
       return service.history(userId, command)
     case 'message.send':
-      return service.send(userId, command)
+      return service.send(userId, command, origin)
     case 'message.edit':
-      return service.edit(userId, command)
+      return service.edit(userId, command, origin)
     case 'turn.regenerate':
-      return service.regenerate(userId, command)
+      return service.regenerate(userId, command, origin)
     case 'turn.stop':
       return service.stop(userId, command)
     case 'ping':

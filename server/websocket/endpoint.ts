@@ -5,7 +5,7 @@ import { limits } from '../../protocol/websocket/limits.ts'
 import type { Subprotocol } from '../../protocol/websocket/subprotocols.ts'
 import { errorProblem } from '../http/answer.ts'
 import { sendAnswer } from '../http/send.ts'
-import { addressKey } from '../http/address-key.ts'
+import type { ClientAddresses } from '../http/client-address.ts'
 import { tokenOf } from '../auth/credentials.ts'
 import { Connection } from './connection.ts'
 import { negotiate, type Handshake, type OriginPolicy } from './handshake.ts'
@@ -28,11 +28,12 @@ interface SocketData {
 export interface EndpointOptions {
   readonly context: SessionContext
   readonly sessions: Sessions
+  readonly addresses: ClientAddresses
   readonly origins: OriginPolicy
   readonly isDraining: () => boolean
 }
 
-export function serveWebSockets(app: TemplatedApp, { context, sessions, origins, isDraining }: EndpointOptions): void {
+export function serveWebSockets(app: TemplatedApp, { context, sessions, addresses, origins, isDraining }: EndpointOptions): void {
   const { logger, metrics } = context
 
   const decide = (req: HttpRequest, address: string): Handshake => {
@@ -45,7 +46,7 @@ export function serveWebSockets(app: TemplatedApp, { context, sessions, origins,
   }
 
   const upgrade = (res: HttpResponse, req: HttpRequest, socketContext: us_socket_context_t): void => {
-    const address = addressKey(res.getRemoteAddress())
+    const address = addresses.keyOf(res.getRemoteAddress(), (name) => req.getHeader(name))
     const handshake = decide(req, address)
     if (!handshake.accepted) {
       metrics.refusedHandshake(handshake.answer.status)

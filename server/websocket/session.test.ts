@@ -4,6 +4,8 @@ import type { ServerMessage } from '../../protocol/websocket/messages.ts'
 import { limits } from '../../protocol/websocket/limits.ts'
 import { scriptedService, turnId } from '../testing/scripted-service.ts'
 import { startTestEdge } from '../testing/test-edge.ts'
+import { testLimits } from '../testing/test-limits.ts'
+import { testPlans } from '../../platform/limits/testing/plans.ts'
 import { opcodes } from '../testing/test-socket.ts'
 
 const send = { type: 'message.send', conversation_id: 1024, client_message_id: 'a', text: 'Hello' }
@@ -213,7 +215,7 @@ t.test('a flood is refused with the time to wait, and ends with 4429', async (t)
 })
 
 t.test('connections are bounded by address, by user and in all', async (t) => {
-  const edge = await startTestEdge(t, { maxConnectionsPerAddress: 3, maxConnectionsPerUser: 2 })
+  const edge = await startTestEdge(t, { maxConnectionsPerAddress: 3, limits: testLimits({ plans: testPlans({ sockets: 2 }) }) })
   await edge.join({ userId: 'anna' })
   const second = await edge.join({ userId: 'anna' })
   const third = await edge.connect()

@@ -17,6 +17,8 @@ import { decodeCommand } from '../../protocol/websocket/codec.ts'
 import type { CloseCode } from '../../protocol/websocket/close-codes.ts'
 import type { Load } from '../../protocol/websocket/fields.ts'
 import { commands, type CommandOf, type Reply, type ServerEvent } from '../../protocol/websocket/messages.ts'
+import type { LimitMetrics } from '../../platform/limits/limit-metrics.ts'
+import type { Plan } from '../../platform/limits/plan.ts'
 import type { ConversationService } from '../../actors/conversation-service.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import { nobody, type Authenticator, type Identity } from '../auth/authenticator.ts'
@@ -34,12 +36,15 @@ export interface SessionContext {
   readonly limits: ConnectionLimits
   readonly logger: Logger
   readonly metrics: EdgeMetrics
+  readonly limitMetrics: LimitMetrics
   monotonic(): number
   /** Milliseconds since the epoch. */
   now(): number
   load(): Load
-  /** False where the user has too many connections already. */
-  join(session: Session, userId: string): boolean
+  /** The limits of whoever this is, as `userId`. */
+  planOf(identity: Identity, userId: string): Plan
+  /** False where the user has `most` connections already. */
+  join(session: Session, userId: string, most: number): boolean
   blocked(session: Session): void
   unblocked(session: Session): void
 }
@@ -89,6 +94,7 @@ export class Session implements ConnectionOwner {
   receive(data: Uint8Array, isBinary: boolean): void {
     if (this.#stage === 'closed') return
     const verdict = this.#rate.take(this.monotonic())
+    if (verdict !== 'allowed') this.#context.limitMetrics.refused('frames_per_second')
     if (verdict === 'abuse') return this.#fail(undefined, new ChatError('rate_limited'))
     const decoded = decodeCommand(this.connection.subprotocol, data, isBinary)
     const ref = decoded.ok ? decoded.command.ref : decoded.ref
@@ -220,11 +226,12 @@ export class Session implements ConnectionOwner {
   #welcome(ref: Ref, { identity, userId }: { readonly identity: Identity; readonly userId: string }): void {
     const { limits, node } = this.#context
     if (this.#stage !== 'greeting') return this.#refuse(ref, new ChatError('draining'))
+    const plan = this.#context.planOf(identity, userId)
     this.#userId = userId
     this.#identity = identity
-    if (!this.#context.join(this, userId)) return this.#fail(ref, new ChatError('too_many_connections'))
+    if (!this.#context.join(this, userId, plan.sockets)) return this.#fail(ref, new ChatError('too_many_connections'))
     this.#stage = 'open'
-    this.#answer(ref, { type: 'welcome', session_id: randomUUID(), user_id: userId, node_id: node, ...expiry(identity), limits, load: this.#context.load() })
+    this.#answer(ref, { type: 'welcome', session_id: randomUUID(), user_id: userId, node_id: node, ...expiry(identity), limits: { ...limits, ...toldOf(plan) }, load: this.#context.load() })
     const early = this.#early
     this.#early = []
     for (const command of early) this.#take(command)
@@ -242,7 +249,7 @@ export class Session implements ConnectionOwner {
     const { service } = this.#context
     void this.#settle(
       command.ref,
-      async () => (command.type === 'auth.refresh' ? this.#refresh(command) : perform(service, this.#userId, command)),
+      async () => (command.type === 'auth.refresh' ? this.#refresh(command) : perform(service, this.#userId, command, { identity: this.#identity })),
       (reply) => this.#answer(command.ref, reply),
     )
   }
@@ -281,7 +288,7 @@ export class Session implements ConnectionOwner {
           (reply) => this.#answer(ref, reply),
         )
       default:
-        return this.#settle(ref, async () => perform(this.#context.service, this.#userId, command), (reply) => this.#answer(ref, reply))
+        return this.#settle(ref, async () => perform(this.#context.service, this.#userId, command, { identity: this.#identity }), (reply) => this.#answer(ref, reply))
     }
   }
 
@@ -344,4 +351,10 @@ export class Session implements ConnectionOwner {
 
 function expiry({ expiresAt }: Identity): { readonly expires_at?: string } {
   return expiresAt === null ? {} : { expires_at: new Date(expiresAt).toISOString() }
+}
+
+/** What a plan limits, beside the WebSockets, of which this is one. */
+function toldOf(plan: Plan): Partial<ConnectionLimits> {
+  const told = ['turns_per_minute', 'concurrent_turns', 'tokens_in_per_minute', 'tokens_in_per_day', 'tokens_out_per_minute', 'tokens_out_per_day', 'max_tokens'] as const
+  return { plan: plan.name, ...Object.fromEntries(told.flatMap((name) => (plan[name] === null ? [] : [[name, plan[name]]]))) }
 }

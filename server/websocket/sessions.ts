@@ -3,6 +3,7 @@ import { encodeServerMessage } from '../../protocol/websocket/codec.ts'
 import { limits } from '../../protocol/websocket/limits.ts'
 import { subprotocols } from '../../protocol/websocket/subprotocols.ts'
 import type { Load } from '../../protocol/websocket/fields.ts'
+import type { LimitMetrics } from '../../platform/limits/limit-metrics.ts'
 import type { Session } from './session.ts'
 
 /** A connection that takes nothing of what is sent for this long is closed with 4430. */
@@ -18,7 +19,7 @@ const longestGraceMs = 1000
 export interface SessionsOptions {
   readonly maxConnections: number
   readonly maxPerAddress: number
-  readonly maxPerUser: number
+  readonly metrics: LimitMetrics
   readonly monotonic: () => number
 }
 
@@ -63,7 +64,9 @@ export class Sessions {
   /** Why a connection from this address cannot be taken, or null. */
   refusal(address: string): 'overloaded' | 'too_many_connections' | null {
     if (this.#members.size >= this.#options.maxConnections) return 'overloaded'
-    return (this.#perAddress.get(address) ?? 0) >= this.#options.maxPerAddress ? 'too_many_connections' : null
+    if ((this.#perAddress.get(address) ?? 0) < this.#options.maxPerAddress) return null
+    this.#options.metrics.refused('sockets_per_address')
+    return 'too_many_connections'
   }
 
   add(session: Session, address: string): void {
@@ -73,9 +76,13 @@ export class Sessions {
   }
 
   /** The session has said who it is. False where that user has too many connections already. */
-  join(session: Session, userId: string): boolean {
+  join(session: Session, userId: string, most: number): boolean {
     const member = this.#members.get(session)
-    if (member === undefined || (this.#perUser.get(userId) ?? 0) >= this.#options.maxPerUser) return false
+    if (member === undefined) return false
+    if ((this.#perUser.get(userId) ?? 0) >= most) {
+      this.#options.metrics.refused('sockets')
+      return false
+    }
     member.userId = userId
     count(this.#perUser, userId, 1)
     this.#silent.delete(session)

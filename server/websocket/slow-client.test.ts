@@ -2,6 +2,8 @@ import t, { type Test } from 'tap'
 import type { ReplyOf, ServerMessage } from '../../protocol/websocket/messages.ts'
 import { scriptedService, turnId, type ScriptedSubscription } from '../testing/scripted-service.ts'
 import { startTestEdge, type TestEdge } from '../testing/test-edge.ts'
+import { testLimits } from '../testing/test-limits.ts'
+import { testPlans } from '../../platform/limits/testing/plans.ts'
 import type { TestSocket } from '../testing/test-socket.ts'
 
 /** More than the kernel's buffers of both ends hold. */
@@ -112,7 +114,7 @@ t.test('a client that reads nothing for 30 s is closed with 4430, and one that h
 })
 
 t.test('twenty clients that stop reading cost no more the more they are told', async (t) => {
-  const edge = await startTestEdge(t, { maxConnectionsPerUser: 1000, maxConnectionsPerAddress: 1000 })
+  const edge = await startTestEdge(t, { limits: testLimits({ plans: testPlans({ sockets: 1000 }) }), maxConnectionsPerAddress: 1000 })
   const clients = []
   for (let n = 0; n < 20; n++) clients.push(await blockedClient(t, edge))
   // Events that the actors hold anyway, shared by all who are behind.

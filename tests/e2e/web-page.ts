@@ -2,6 +2,8 @@
 import path from 'node:path'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { startTestEdge, type TestEdge } from '../../server/testing/test-edge.ts'
+import { testLimits } from '../../server/testing/test-limits.ts'
+import { testPlans } from '../../platform/limits/testing/plans.ts'
 import type { EdgeOptions } from '../../server/edge.ts'
 import { launchChromium } from '../harness/chromium.ts'
 import { freePort } from '../harness/ports.ts'
@@ -44,7 +46,7 @@ export async function setStage(t: TestContext): Promise<Stage> {
   const port = await freePort()
   let running: TestEdge | undefined
   const startEdge = async (overrides: Partial<EdgeOptions> = {}): Promise<void> => {
-    running = await startTestEdge(t, { pageFolder, maxConnectionsPerUser: 100, port, ...overrides, service: chat.service })
+    running = await startTestEdge(t, { pageFolder, limits: testLimits({ plans: testPlans({ sockets: 100 }) }), port, ...overrides, service: chat.service })
   }
   await startEdge()
   return {

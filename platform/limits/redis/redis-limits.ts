@@ -29,6 +29,8 @@ export class RedisLimits implements Limits {
 
   /** `unshared` is called whenever this process counts for itself what it should share. */
   constructor(connection: RedisConnection, options: MemoryLimitsOptions & { readonly unshared?: () => void }) {
+    // At once: a command that is defined while others of the same turn of the event loop wait to be sent is unknown among them.
+    connection.define('rlflxIncr', { numberOfKeys: 1, lua: script })
     this.#client = scriptClient(connection)
     this.#local = new MemoryLimits(options)
     this.#unshared = options.unshared ?? (() => undefined)
@@ -36,7 +38,7 @@ export class RedisLimits implements Limits {
 
   limit(definition: LimitDefinition): Limit {
     const { name, points, perSeconds } = definition
-    const settings = { storeClient: this.#client, keyPrefix: `chatterbot:limit:${name}`, duration: perSeconds, customIncrTtlLuaScript: script }
+    const settings = { storeClient: this.#client, keyPrefix: `chatterbot:limit:${name}`, duration: perSeconds }
     const shared = new RateLimiterRedis({ ...settings, points })
     const unbounded = new RateLimiterRedis({ ...settings, points: Number.MAX_SAFE_INTEGER })
     const local = this.#local.limit(definition)
@@ -57,10 +59,9 @@ export class RedisLimits implements Limits {
   }
 }
 
-/** What RateLimiterRedis uses of a client, its script alone, with the connection's patience. */
+/** What RateLimiterRedis uses of a client, our script in place of its own, with the connection's patience. */
 function scriptClient(connection: RedisConnection): object {
   return {
-    defineCommand: (name: string, definition: { readonly numberOfKeys: number; readonly lua: string }) => connection.define(name, definition),
     rlflxIncr: (args: readonly string[]) => connection.request(0, (client) => (client as unknown as { rlflxIncr(args: readonly string[]): Promise<unknown> }).rlflxIncr(args)),
   }
 }

@@ -20,6 +20,14 @@ export const ConnectionLimits = Type.Object({
   unanswered_commands: limit('Commands on their way at a time'),
   open_conversations: limit('Conversations open at a time'),
   waiting_turns: limit('Turns of a conversation that wait behind the running one'),
+  plan: Type.Optional(Type.String({ description: 'Name of the plan whose limits follow; one that is absent is no limit' })),
+  turns_per_minute: Type.Optional(limit('Messages, edits and regenerations in a minute')),
+  concurrent_turns: Type.Optional(limit('Replies that wait or are written at a time')),
+  tokens_in_per_minute: Type.Optional(limit('Tokens of contexts in a minute')),
+  tokens_in_per_day: Type.Optional(limit('Tokens of contexts in a day')),
+  tokens_out_per_minute: Type.Optional(limit('Tokens of replies in a minute')),
+  tokens_out_per_day: Type.Optional(limit('Tokens of replies in a day')),
+  max_tokens: Type.Optional(limit('Tokens of a reply at most')),
 })
 export type ConnectionLimits = Static<typeof ConnectionLimits>
 

@@ -17,4 +17,4 @@ export interface System {
 export type Role = 'edge' | 'bridge'
 
 /** What the load needs of its servers. */
-export const serverSettings = { LOG_LEVEL: 'info', CHATTERBOT_SOCKETS_PER_ADDRESS: '10000', CHATTERBOT_FRAMES_PER_SECOND: '1000', CHATTERBOT_TURNS_PER_MINUTE: '100000' }
+export const serverSettings = { LOG_LEVEL: 'info', CHATTERBOT_SOCKETS_PER_ADDRESS: '10000', CHATTERBOT_FRAMES_PER_SECOND: '1000', CHATTERBOT_TURNS_PER_MINUTE: '100000', CHATTERBOT_CONCURRENT_TURNS: '100000' }

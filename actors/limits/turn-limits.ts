@@ -1,0 +1,162 @@
+/** Limits the turns that a client may start, at the door of the process where the client is: forwarded commands were counted there. */
+import { ChatError } from '../../protocol/errors.ts'
+import type { Origin } from '../../protocol/bus/origin.ts'
+import type { CommandOf, ReplyOf } from '../../protocol/websocket/messages.ts'
+import type { Limit } from '../../platform/limits/limits.ts'
+import type { Leases } from '../../platform/limits/leases.ts'
+import type { LimitMetrics } from '../../platform/limits/limit-metrics.ts'
+import type { Plan, Plans, WindowName } from '../../platform/limits/plan.ts'
+import type { ConversationStore } from '../../storage/conversation-store.ts'
+import type { ConversationService, TurnOrigin } from '../conversation-service.ts'
+import { payersOf, type Payer } from './payers.ts'
+import type { PlanWindows, Taken } from './plan-windows.ts'
+import { Refused } from './refused.ts'
+import { leaseOf } from './turn-accounts.ts'
+
+type TurnCommand = CommandOf<'message.send'> | CommandOf<'message.edit'> | CommandOf<'turn.regenerate'>
+
+export interface TurnLimitOptions {
+  readonly plans: Plans
+  readonly windows: PlanWindows
+  readonly leases: Leases
+  /** Of this process alone: how often a user's commands are looked up that may be repetitions. */
+  readonly lookUps: Limit
+  readonly store: Pick<ConversationStore, 'acceptedTurn'>
+  readonly metrics: LimitMetrics
+  readonly monotonic: () => number
+  readonly turnDeadlineMs: number
+  /** Length of a reply, in tokens, where nothing else is asked for. */
+  readonly defaultMaxTokens: number
+}
+
+/** A turn's lease outlives its deadline by what it takes to end it. */
+const leaseBeyondDeadlineMs = 10_000
+/** A guess, until the engine has counted. */
+const bytesPerToken = 4
+const unlimited = Number.MAX_SAFE_INTEGER - 1
+/** When to ask again where a turn must end first: nobody knows when that is. */
+const askAgainMs = 2_000
+
+/** What a command has taken, to be given back where it comes to nothing. */
+interface Allowance {
+  giveBack(): void
+}
+
+/**
+ * Sends, edits and regenerates beyond a limit of a payer's plan reject with ChatError: `rate_limited` with the time to
+ * wait, `too_many_turns` where one must end first, `quota_exceeded` where the day's are used up. Only turns that are
+ * accepted count, once: a repetition is free and is never refused for a limit, as it is to get its first answer.
+ */
+export function limitTurns(service: ConversationService, options: TurnLimitOptions): ConversationService {
+  const { plans, windows, leases, lookUps, store, metrics, monotonic, turnDeadlineMs, defaultMaxTokens } = options
+  const refused = new Refused(monotonic)
+  /** The last look at each user's limits that is under way. */
+  const looks = new Map<string, Promise<Allowance | ChatError>>()
+
+  /** One after another for each user, so that no command overtakes one before it. */
+  const inTurn = (userId: string, look: () => Promise<Allowance | ChatError>): Promise<Allowance | ChatError> => {
+    const next = (looks.get(userId) ?? Promise.resolve()).then(look).finally(() => {
+      if (looks.get(userId) === next) looks.delete(userId)
+    })
+    looks.set(userId, next)
+    return next
+  }
+
+  /** All limits in one exchange. */
+  const take = async (userId: string, command: TurnCommand, payers: readonly Payer[]): Promise<Allowance | ChatError> => {
+    const known = refused.of(payers)
+    if (known !== null) return known
+    const input = 'text' in command ? Math.ceil(Buffer.byteLength(command.text) / bytesPerToken) : 0
+    const id = leaseOf(userId, command.conversation_id, command.client_message_id)
+    const costs: readonly [WindowName, number][] = [['turns_per_minute', 1], ['tokens_in_per_minute', input], ['tokens_in_per_day', input], ['tokens_out_per_minute', 0], ['tokens_out_per_day', 0]]
+    const [lease, ...found] = await Promise.all([
+      leases.take({ id, holders: payers.map(({ key, plan }) => ({ key, most: (plan.concurrent_turns ?? unlimited) + (stopsAnother(command) ? 1 : 0) })), forMs: turnDeadlineMs + leaseBeyondDeadlineMs, note: `${input}` }),
+      ...payers.flatMap((payer) => costs.map(([window, cost]) => windows.take(payer, window, cost))),
+    ])
+    const taken = found.filter((each) => each !== null)
+    const giveBack = (): void => {
+      for (const each of taken) each.giveBack()
+      if (lease.allowed && lease.isNew) void leases.giveBack(id)
+      refused.forget(payers)
+    }
+    const worst = longest(taken)
+    if (worst === null && lease.allowed) return { giveBack }
+    giveBack()
+    if (worst === null) {
+      metrics.refused('concurrent_turns')
+      return new ChatError('too_many_turns', undefined, { retryAfterMs: askAgainMs })
+    }
+    metrics.refused(worst.window)
+    const error = refusal(worst)
+    if (worst.verdict.remaining === 0) refused.remember(payers, error)
+    return error
+  }
+
+  const isRepetition = async (userId: string, command: TurnCommand): Promise<boolean> =>
+    (await lookUps.take(userId)).allowed && (await store.acceptedTurn(command.conversation_id, command.client_message_id)) !== null
+
+  const start = async (userId: string, command: TurnCommand, origin: TurnOrigin, accept: (origin: Origin) => Promise<ReplyOf<'message.send'>>): Promise<ReplyOf<'message.send'>> => {
+    const payers = payersOf(plans, userId, origin.identity)
+    const allowance = await inTurn(userId, () => take(userId, command, payers))
+    if (allowance instanceof ChatError && !(await isRepetition(userId, command))) throw allowance
+    let used = false
+    try {
+      const reply = await accept(originBy(planOf(payers, plans), command, origin, defaultMaxTokens))
+      used = !reply.duplicate
+      return reply
+    } finally {
+      if (!(allowance instanceof ChatError) && !used) allowance.giveBack()
+    }
+  }
+
+  return {
+    create: (userId, command, creation) => service.create(userId, command, creation),
+    list: (userId, command) => service.list(userId, command),
+    history: (userId, command) => service.history(userId, command),
+    open: (userId, command, connection, onMoved) => service.open(userId, command, connection, onMoved),
+    send: (userId, command, origin = {}) => start(userId, command, origin, (by) => service.send(userId, command, by)),
+    edit: (userId, command, origin = {}) => start(userId, command, origin, (by) => service.edit(userId, command, by)),
+    regenerate: (userId, command, origin = {}) => start(userId, command, origin, (by) => service.regenerate(userId, command, by)),
+    stop: (userId, command) => service.stop(userId, command),
+    follow: (userId, turn, client, onMoved) => service.follow(userId, turn, client, onMoved),
+    turn: (userId, turnId) => service.turn(userId, turnId),
+    ownerOf: (conversationId) => service.ownerOf(conversationId),
+    load: () => service.load(),
+  }
+}
+
+/** The turn under way ends in the very commit that begins this one. */
+function stopsAnother(command: TurnCommand): boolean {
+  return command.type !== 'message.send'
+}
+
+/** The one that lasts longest of those that refuse. */
+function longest(taken: readonly Taken[]): Taken | null {
+  const refusing = taken.filter(({ verdict }) => !verdict.allowed)
+  return refusing.reduce<Taken | null>((worst, each) => (worst === null || each.verdict.retryAfterMs > worst.verdict.retryAfterMs ? each : worst), null)
+}
+
+const what: { readonly [Name in WindowName]: string } = {
+  requests_per_minute: 'Too many requests in a minute.',
+  turns_per_minute: 'Too many messages in a minute.',
+  tokens_in_per_minute: 'Too many tokens of input in a minute.',
+  tokens_in_per_day: 'The tokens of input for a day are used up.',
+  tokens_out_per_minute: 'Too many tokens of replies in a minute.',
+  tokens_out_per_day: 'The tokens of replies for a day are used up.',
+}
+
+/** What to tell of a window that refuses. */
+export function refusal({ window, verdict }: Pick<Taken, 'window' | 'verdict'>): ChatError {
+  return new ChatError(window.endsWith('_per_day') ? 'quota_exceeded' : 'rate_limited', what[window], { retryAfterMs: verdict.retryAfterMs })
+}
+
+/** Whoever pays last has the credentials' own plan. */
+function planOf(payers: readonly Payer[], plans: Plans): Plan {
+  return payers.at(-1)?.plan ?? plans.default
+}
+
+function originBy(plan: Plan, command: TurnCommand, { lane = plan.lane, traceparent }: TurnOrigin, defaultMaxTokens: number): Origin {
+  const asked = command.type === 'message.send' ? command.params?.max_tokens : undefined
+  const most = plan.max_tokens === null ? null : Math.min(plan.max_tokens, asked ?? defaultMaxTokens)
+  return { lane, ...(traceparent === undefined ? {} : { traceparent }), ...(most === null ? {} : { max_tokens: most }) }
+}
