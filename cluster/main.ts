@@ -7,6 +7,7 @@ import { reportAndExit } from '../platform/lifecycle/report-fault.ts'
 import { StoppedWhileStarting } from '../platform/lifecycle/service-group.ts'
 import { exitCodes, StartupFault } from '../platform/lifecycle/startup-fault.ts'
 import { createLogger } from '../platform/logging/logger.ts'
+import { authenticationSettings } from '../server/auth/configured.ts'
 import { readArguments, usage, type Arguments } from './arguments.ts'
 import { Cluster } from './cluster.ts'
 import type { EngineChoice } from './engine.ts'
@@ -28,6 +29,7 @@ async function start(args: Arguments): Promise<void> {
   // Its own name is no process's.
   const config = readConfig({ ...process.env, CHATTERBOT_NODE_ID: 'cluster' })
   refuseWhatDoesNotWork(config)
+  authenticationSettings(config)
   const dataFolder = args.dataFolder === null ? defaultFolder(config) : path.resolve(args.dataFolder)
   const write = (text: string): void => void process.stdout.write(text)
   const { restartAfterMs } = args

@@ -17,3 +17,8 @@ export function readApiKey(token: string): ApiKeyParts | null {
 export function writeApiKey({ id, secret }: ApiKeyParts): string {
   return `cb_${id}_${secret}`
 }
+
+/** Whether the token is meant to be an API key: those of identity providers begin otherwise. */
+export function isLikeApiKey(token: string): boolean {
+  return token.startsWith('cb_')
+}

@@ -35,7 +35,8 @@ const owners = [
   { packages: /^uWebSockets\.js$/, folders: ['server/', 'load-tests/'] },
   { packages: /^@nats-io\//, folders: ['platform/bus/nats/'] },
   { packages: /^ioredis$/, folders: ['platform/redis/'] },
-  { packages: /^lru-cache$/, folders: ['platform/cache/memory/', 'actors/context/'] },
+  { packages: /^lru-cache$/, folders: ['platform/cache/memory/', 'actors/context/', 'server/auth/'] },
+  { packages: /^jose$/, folders: ['server/auth/jwt/'] },
   { packages: /^rate-limiter-flexible$/, folders: ['platform/limits/'] },
   { packages: /^node-llama-cpp$/, folders: ['inference-bridge/local-engine/'] }
 ]

@@ -1,6 +1,5 @@
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../platform/config/config.ts'
-import { createNoAuthentication } from './auth/none.ts'
 import type { EdgeOptions } from './edge.ts'
 import { ClientAddresses, type ForwardedHeader } from './http/client-address.ts'
 
@@ -8,13 +7,12 @@ import { ClientAddresses, type ForwardedHeader } from './http/client-address.ts'
 const maxConnections = 20_000
 
 type Configured =
-  | 'authenticator' | 'node' | 'host' | 'port' | 'pageFolder' | 'allowedOrigins' | 'framesPerSecond' | 'openConversations'
+  | 'node' | 'host' | 'port' | 'pageFolder' | 'allowedOrigins' | 'framesPerSecond' | 'openConversations'
   | 'maxConnections' | 'maxConnectionsPerAddress' | 'addresses' | 'drainDeadlineMs'
 
 /** What the configuration says of an edge, whichever process it is in. */
 export function configuredEdge(config: Config): Pick<EdgeOptions, Configured> {
   return {
-    authenticator: createNoAuthentication(),
     node: config.CHATTERBOT_NODE_ID,
     host: config.HOST,
     port: config.PORT,

@@ -15,6 +15,7 @@ import { asStartupFault } from '../storage/postgres/startup-fault.ts'
 import { createPostgresStorage } from '../storage/postgres/storage.ts'
 import { ContextCache } from '../actors/context/context-cache.ts'
 import { createConversationRuntime } from '../actors/runtime/runtime.ts'
+import { authenticationSettings, createAuthentication } from './auth/configured.ts'
 import { configuredEdge } from './configured-edge.ts'
 import { createEdge } from './edge.ts'
 import { configureLimits } from './limits/configured-limits.ts'
@@ -34,6 +35,7 @@ export interface EdgeAdapters {
 export async function startEdgeProcess(config: Config, server: ServerProcess, adapt = (adapters: EdgeAdapters): EdgeAdapters => adapters): Promise<void> {
   const { node, logger, metrics, parts, readiness } = server
   const clock = systemClock
+  const authentication = authenticationSettings(config)
 
   const storage = createPostgresStorage({ shards: evenShards(config.DATABASE_URL), node, bootId: randomUUID(), logger, clock })
   await parts.add(storage).catch((error: unknown) => {
@@ -57,6 +59,7 @@ export async function startEdgeProcess(config: Config, server: ServerProcess, ad
   metrics.gauge({ name: 'chatterbot_unfinished_turns', help: 'Turns accepted and not ended' }, (gauge) => gauge.set(runtime.counts().turns))
 
   const service = limits.limitTurns(runtime.service)
-  const edge = await parts.add(createEdge({ ...configuredEdge(config), sharesPort: true, service, limits, models: new BusModelDirectory({ channel, node, monotonic: () => clock.monotonic() }), readiness, metrics, logger, clock }))
+  const identities = await createAuthentication(authentication, { credentials: storage.credentials, limits: shared.limits, clock, logger }, parts)
+  const edge = await parts.add(createEdge({ ...configuredEdge(config), ...identities, sharesPort: true, service, limits, models: new BusModelDirectory({ channel, node, monotonic: () => clock.monotonic() }), readiness, metrics, logger, clock }))
   server.sayReady({ port: edge.port })
 }

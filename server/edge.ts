@@ -19,6 +19,8 @@ import type { Logger } from '../platform/logging/logger.ts'
 import type { Metrics } from '../platform/metrics/metrics.ts'
 import type { ReadinessPart } from '../platform/status/status.ts'
 import type { Authenticator } from './auth/authenticator.ts'
+import type { StreamTickets } from './auth/stream-tickets.ts'
+import type { Tickets } from './auth/tickets.ts'
 import { createEdgeMetrics, type EdgeMetrics } from './edge-metrics.ts'
 import { Page } from './http/page.ts'
 import { Api } from './http/api.ts'
@@ -46,6 +48,8 @@ export interface EdgeOptions {
   readonly service: ConversationService
   readonly authenticator: Authenticator
   readonly models: ModelDirectory
+  readonly tickets: Tickets
+  readonly streamTickets: StreamTickets
   /** Name of this process on the bus, told to clients. */
   readonly node: string
   readonly host: string

@@ -20,6 +20,7 @@ import { createConversationRuntime } from '../actors/runtime/runtime.ts'
 import { createBridge, type Bridge } from '../inference-bridge/bridge.ts'
 import { chooseEngines } from '../inference-bridge/engines.ts'
 import { configuredDefaults, configuredResults } from '../inference-bridge/settings.ts'
+import { authenticationSettings, createAuthentication, type AuthenticationSettings } from '../server/auth/configured.ts'
 import { configuredEdge } from '../server/configured-edge.ts'
 import { createEdge } from '../server/edge.ts'
 import { configureLimits } from '../server/limits/configured-limits.ts'
@@ -39,18 +40,19 @@ try {
 
 async function start(config: Config): Promise<void> {
   refuseWhatIsNotHere(config)
+  const authentication = authenticationSettings(config)
   // A terminal shows the progress of the start, and of the log only what its reader should act on.
   const level: LogLevel = process.stderr.isTTY && !process.env['LOG_LEVEL'] ? 'warn' : (config.LOG_LEVEL as LogLevel)
   const logger = createLogger({ level, name: 'standalone', fd: 2 })
   try {
-    await startParts(config, logger)
+    await startParts(config, authentication, logger)
   } catch (error) {
     logger.flush()
     throw error
   }
 }
 
-async function startParts(config: Config, logger: LogSink): Promise<void> {
+async function startParts(config: Config, authentication: AuthenticationSettings, logger: LogSink): Promise<void> {
   const node = config.CHATTERBOT_NODE_ID
   const clock = systemClock
   const metrics = createMetrics({ role: 'standalone', node })
@@ -106,12 +108,14 @@ async function startParts(config: Config, logger: LogSink): Promise<void> {
   metrics.gauge({ name: 'chatterbot_actors', help: 'Conversations in memory' }, (gauge) => gauge.set(runtime.counts().actors))
   metrics.gauge({ name: 'chatterbot_unfinished_turns', help: 'Turns accepted and not ended' }, (gauge) => gauge.set(runtime.counts().turns))
 
+  const identities = await createAuthentication(authentication, { credentials: storage.credentials, limits: shared.limits, clock, logger }, parts)
   let engineAnswers = (): boolean => false
   const edge = createEdge({
     service: limits.limitTurns(runtime.service),
     limits,
     ...configuredEdge(config),
     models: new BusModelDirectory({ channel: bus.channel(), node, monotonic: () => clock.monotonic() }),
+    ...identities,
     sharesPort: false,
     readiness: [
       { name: 'database', missing: () => (storage.liveness.lapsed.length === 0 ? null : 'the database does not answer') },

@@ -4,6 +4,8 @@ import { permissions, type Permission } from '../../protocol/permissions.ts'
 export interface Credentials {
   /** An API key, or a token of an identity provider; absent where the client showed none. */
   readonly token?: string | undefined
+  /** A single-use ticket, of the handshake's address; counts where there is no token. */
+  readonly ticket?: string | undefined
   /** Where the client is, as `addressKey` gives it: whose failures are counted. */
   readonly address: string
 }
@@ -30,6 +32,8 @@ export interface Authenticator {
    * `unavailable` where it cannot be told now.
    */
   authenticate(credentials: Credentials): Promise<Identity>
+  /** Those of the API keys that hold still. Rejects with ChatError `unavailable`. */
+  holdingKeys(ids: readonly string[]): Promise<ReadonlySet<string>>
 }
 
 export const defaultPlan = 'default'

@@ -4,5 +4,5 @@ import { allPermissions, defaultPlan, type Authenticator, type Identity } from '
 const anybody: Identity = { userId: null, actsForOthers: true, permissions: allPermissions, plan: defaultPlan, keyId: null, expiresAt: null }
 
 export function createNoAuthentication(): Authenticator {
-  return { isRequired: false, authenticate: () => Promise.resolve(anybody) }
+  return { isRequired: false, authenticate: () => Promise.resolve(anybody), holdingKeys: (ids) => Promise.resolve(new Set(ids)) }
 }

@@ -2,7 +2,10 @@
 import { ChatError } from '../../protocol/errors.ts'
 import { createMetrics } from '../../platform/metrics/metrics.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
+import { MemoryCredentials } from '../../storage/testing/memory-credentials.ts'
 import { createNoAuthentication } from '../auth/none.ts'
+import { StreamTickets } from '../auth/stream-tickets.ts'
+import { Tickets } from '../auth/tickets.ts'
 import { createEdge, type Edge, type EdgeOptions } from '../edge.ts'
 import { ClientAddresses } from '../http/client-address.ts'
 import { testLimits } from './test-limits.ts'
@@ -30,11 +33,15 @@ export interface TestEdge {
 export async function startTestEdge(t: TestContext, overrides: Partial<Omit<EdgeOptions, 'service'>> & { readonly service?: ScriptedService } = {}): Promise<TestEdge> {
   const faults: string[] = []
   let passed = 0
+  const clock = { now: () => Date.now() + passed, monotonic: () => performance.now() + passed }
+  const credentials = new MemoryCredentials(clock.now)
   const service = overrides.service ?? scriptedService()
   const metrics = createMetrics({ role: 'edge', node: 'test' })
   const edge = createEdge({
     authenticator: createNoAuthentication(),
     models: { models: () => Promise.reject(new ChatError('engine_unavailable')) },
+    tickets: new Tickets({ store: credentials, clock }),
+    streamTickets: new StreamTickets({ store: credentials, clock }),
     node: 'test',
     host: '127.0.0.1',
     port: 0,
@@ -51,7 +58,7 @@ export async function startTestEdge(t: TestContext, overrides: Partial<Omit<Edge
     readiness: [],
     metrics,
     logger: silentLogger(faults),
-    clock: { now: () => Date.now() + passed, monotonic: () => performance.now() + passed },
+    clock,
     ...overrides,
     service,
   })

@@ -13,6 +13,7 @@ function known(identities: Readonly<Record<string, Identity>>): Authenticator & 
   return {
     isRequired: true,
     shown,
+    holdingKeys: async (ids) => new Set(ids),
     authenticate: async (credentials) => {
       shown.push(credentials)
       const identity = identities[credentials.token ?? '']

@@ -14,6 +14,8 @@ const code = (message: ServerMessage): string => (message.type === 'error' ? mes
 /** Both subprotocols, each on a connection of its own. */
 const protocols = ['chatterbot.v1.json', 'chatterbot.v1.msgpack'] as const
 
+const holdingKeys = (ids: readonly string[]) => Promise.resolve(new Set(ids))
+
 t.test('every command gets its one reply, in both subprotocols', async (t) => {
   const edge = await startTestEdge(t)
   for (const protocol of protocols) {
@@ -70,7 +72,7 @@ t.test('commands sent together with hello wait for the welcome', async (t) => {
 
 t.test('without an identity the connection ends, and the close code says whether to come again', async (t) => {
   const answers = [new ChatError('unauthenticated'), new ChatError('forbidden'), new ChatError('unavailable'), new Error('a bug')]
-  const edge = await startTestEdge(t, { authenticator: { isRequired: true, authenticate: () => Promise.reject(answers.shift() ?? new Error('script ended')) } })
+  const edge = await startTestEdge(t, { authenticator: { isRequired: true, authenticate: () => Promise.reject(answers.shift() ?? new Error('script ended')), holdingKeys } })
   for (const [code, closeCode] of [['unauthenticated', 4401], ['forbidden', 4403], ['unavailable', 1012], ['internal', 1012]]) {
     const socket = await edge.connect()
     t.match(await socket.hello(), { type: 'error', code })
@@ -89,7 +91,7 @@ t.test('a first command that is not hello closes with 4400', async (t) => {
 })
 
 t.test('no hello within 10 s closes with 4408, also while credentials are looked at', async (t) => {
-  const edge = await startTestEdge(t, { authenticator: { isRequired: true, authenticate: () => new Promise(() => {}) } })
+  const edge = await startTestEdge(t, { authenticator: { isRequired: true, authenticate: () => new Promise(() => {}), holdingKeys } })
   const silent = await edge.connect()
   const greeting = await edge.connect()
   greeting.send({ type: 'hello' })
