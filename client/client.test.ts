@@ -201,6 +201,27 @@ t.test('messages are accepted in the order in which they were sent, though the f
   t.strictSame(await Promise.all(turns.map(async (turn) => (await turn.finished).text)), ['one', 'two', 'three'])
 })
 
+t.test('a message that is refused for now says why and until when it waits, and is sent again by itself', async (t) => {
+  const { edge, conversation, fake } = await talk(t)
+  let refusals = 1
+  edge.verdict = (command) => (command.type === 'message.send' && refusals-- > 0 ? error('rate_limited', { retry_after_ms: 50 }) : 'handle')
+  const before = Date.now()
+  const turn = conversation.send('Hello?')
+  const held = await until(conversation, ({ outbox }) => outbox.some(({ heldUntil }) => heldUntil !== null))
+  t.match(held.outbox, [{ state: 'pending', error: { code: 'rate_limited' } }])
+  t.ok(Date.parse(held.outbox[0]?.heldUntil ?? '') >= before + 50)
+  await turn.accepted
+  t.same(conversation.snapshot().outbox, [])
+  t.equal(fake.messages.length, 1)
+})
+
+t.test('what lasts as long as replies do is not asked for again and again', async (t) => {
+  const { edge, conversation } = await talk(t)
+  edge.verdict = (command) => (command.type === 'message.send' ? error('too_many_turns', { retry_after_ms: 1 }) : 'handle')
+  await t.rejects(conversation.send('Now!').accepted, { code: 'too_many_turns' })
+  t.equal(edge.commands.filter(({ type }) => type === 'message.send').length, 1)
+})
+
 t.test('a refusal that only the user can mend is shown, and the message can be sent again or discarded', async (t) => {
   const { edge, fake, conversation } = await talk(t)
   edge.verdict = (command) => (command.type === 'message.send' ? error('busy') : 'handle')

@@ -61,8 +61,10 @@ export interface OutboxMessage {
   /** Where it is to hang in the tree; undefined: below the newest message. */
   readonly parentId: number | null | undefined
   readonly state: 'pending' | 'failed'
-  /** Why it failed. Where it is retryable, sending it again may help. */
+  /** Why it failed. Where it is retryable, sending it again may help. While it is pending: why it was refused for now. */
   readonly error: ChatError | null
+  /** When a pending one that was refused for now is sent again. */
+  readonly heldUntil: string | null
   readonly createdAt: string
 }
 

@@ -5,7 +5,7 @@ import type { Command, CommandOf, ReplyOf, ServerEvent } from '../protocol/webso
 import { checkText } from '../protocol/text.ts'
 import { ClientClosedError } from './client-errors.ts'
 import { cursorOf, emptyConversation, findMessage, fromWire, type ConversationState, type OutboxMessage } from './conversation-state.ts'
-import { discard, fail, outboxBound, put, retry } from './conversation-outbox.ts'
+import { discard, fail, hold, outboxBound, put, retry } from './conversation-outbox.ts'
 import { findTurn, reduce, type ConversationMessage } from './conversation-reducer.ts'
 import { Emitter } from './emitter.ts'
 import { EventStream } from './event-stream.ts'
@@ -307,7 +307,7 @@ export class Conversation {
     }
     this.#port.requests.ask(
       command,
-      { within: this.id },
+      { within: this.id, onHeld: (error, waitMs) => this.#set(hold(this.#state, turn.clientMessageId, error, waitMs)) },
       (accepted) => {
         this.#commands.delete(turn.clientMessageId)
         turn.accept(accepted)

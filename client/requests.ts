@@ -3,7 +3,7 @@
  * meanwhile: on the next one it is sent again, in the order in which it was asked. So only commands that may safely be
  * carried out twice belong here, or those marked as bound to their connection.
  */
-import { ChatError } from '../protocol/errors.ts'
+import { ChatError, type ErrorCode } from '../protocol/errors.ts'
 import type { Command, Reply, ReplyOf } from '../protocol/websocket/messages.ts'
 import { ServerError } from './client-errors.ts'
 import { backoffMs, boundedWaitMs } from './waits.ts'
@@ -18,6 +18,8 @@ export interface RequestOptions {
   readonly within?: number
   /** Means nothing on another connection: fails with ConnectionLostError instead of being sent again. */
   readonly bound?: boolean
+  /** It was refused for now, and is sent again after so many milliseconds. */
+  readonly onHeld?: (error: ChatError, waitMs: number) => void
 }
 
 interface Request {
@@ -38,6 +40,8 @@ const requestsBound = 512
 const largestWindow = 16
 /** Times a command that was refused for now is sent again before its error is told. */
 const retries = 4
+/** Nobody can tell how long that is: the user is to decide. */
+const lastsAsLongAsReplies: ReadonlySet<string> = new Set<ErrorCode>(['busy', 'too_many_turns'])
 
 export class Requests {
   readonly #backoff: { readonly baseMs: number; readonly maxMs: number }
@@ -120,15 +124,16 @@ export class Requests {
   }
 
   #refused(ref: number, request: Request, error: ServerError): void {
-    // `busy` lasts as long as replies take: the user is to decide.
-    if (!error.definition.retryable || error.code === 'busy' || request.refusals === retries) return this.#drop(ref, request).failed(error)
+    if (!error.definition.retryable || lastsAsLongAsReplies.has(error.code) || request.refusals === retries) return this.#drop(ref, request).failed(error)
     request.refusals += 1
     this.#onTheWay -= 1
     request.sent = false
+    const waitMs = boundedWaitMs(error.retryAfterMs ?? backoffMs(request.refusals, this.#backoff))
     request.retry = setTimeout(() => {
       request.retry = undefined
       this.#pump()
-    }, boundedWaitMs(error.retryAfterMs ?? backoffMs(request.refusals, this.#backoff)))
+    }, waitMs)
+    request.options.onHeld?.(error, waitMs)
   }
 
   #drop(ref: number, request: Request): Request {

@@ -186,6 +186,24 @@ t.test('messages said meanwhile wait, and a refusal says why and can be tried ag
   t.equal(await page.getByRole('alert').count(), 0)
 })
 
+t.test('a message beyond a limit says how long it waits, and goes out by itself', async (t) => {
+  const page = await stage.read(t)
+  await say(page, 'One')
+  const first = await chat.nextTurn()
+  first.say('Reply to one')
+  first.end()
+  await seen(page, 'Reply to one').waitFor()
+  chat.refuseNext = new ChatError('rate_limited', undefined, { retryAfterMs: 2_000 })
+  await say(page, 'Two')
+  await seen(page, /That was a lot at once: sent in about (2 seconds|a second)/).waitFor()
+  const second = await chat.nextTurn()
+  t.equal(second.question, 'Two')
+  second.say('Reply to two')
+  second.end()
+  await seen(page, 'Reply to two').waitFor()
+  t.equal(await seen(page, /That was a lot/).count(), 0)
+})
+
 t.test('a server that goes and comes back loses nothing, and the page is not loaded anew', async (t) => {
   const page = await stage.read(t, { tolerate: /WebSocket/ })
   await page.evaluate(() => Object.assign(window, { sameDocument: true }))

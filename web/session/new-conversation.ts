@@ -31,7 +31,7 @@ export class NewConversation {
   /** Throws ChatError where too much was said already. */
   say(text: string): void {
     if (this.#outbox.length >= outboxBound) throw new ChatError('too_many_commands', 'Wait until the conversation has begun.')
-    this.#outbox = [...this.#outbox, { clientMessageId: randomName(), kind: 'send', text, parentId: undefined, state: 'pending', error: null, createdAt: new Date().toISOString() }]
+    this.#outbox = [...this.#outbox, { clientMessageId: randomName(), kind: 'send', text, parentId: undefined, state: 'pending', error: null, heldUntil: null, createdAt: new Date().toISOString() }]
     this.retry()
   }
 

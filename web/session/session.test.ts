@@ -88,11 +88,13 @@ t.test('a delta changes the message of its turn and leaves every other object as
 
 t.test('a reply keeps its key when it ends, and a message when it is accepted', async (t) => {
   const projection = new ThreadProjection()
-  const pending = { clientMessageId: 'c1', kind: 'send', text: 'One', parentId: undefined, state: 'pending', error: null, createdAt: '' } as const
+  const pending = { clientMessageId: 'c1', kind: 'send', text: 'One', parentId: undefined, state: 'pending', error: null, heldUntil: null, createdAt: '' } as const
   const [sending] = projection.project(conversation({ outbox: [pending] }), null)
   const accepted = projection.project(conversation({ messages: [said(1, null, 'One')], turns: [live(1, 2, 'T')] }), null)
   const ended = projection.project(conversation({ messages: [said(1, null, 'One'), replied(2, 1, 'Two')] }), null)
-  t.match(sending, { state: { kind: 'sending' }, id: null, text: 'One' })
+  t.match(sending, { state: { kind: 'sending', held: null }, id: null, text: 'One' })
+  const [held] = projection.project(conversation({ outbox: [{ ...pending, error: new ChatError('rate_limited'), heldUntil: '2026-01-01T00:01:00.000Z' }] }), null)
+  t.match(held, { key: sending?.key, state: { kind: 'sending', held: { reason: 'That was a lot at once', until: '2026-01-01T00:01:00.000Z' } } })
   t.equal(sending?.key, accepted[0]?.key)
   t.equal(accepted[1]?.key, ended[1]?.key)
   t.match(ended[1], { state: { kind: 'done', reason: 'stop' }, model: 'small' })
@@ -101,7 +103,7 @@ t.test('a reply keeps its key when it ends, and a message when it is accepted', 
 t.test('an edit that is on its way takes the place of what it replaces', async (t) => {
   const projection = new ThreadProjection()
   const messages = [said(1, null, 'One'), replied(2, 1, 'Two'), said(3, 2, 'Three'), replied(4, 3, 'Four')]
-  const edit = { clientMessageId: 'e', kind: 'edit', text: 'Another three', parentId: 2, state: 'pending', error: null, createdAt: '' } as const
+  const edit = { clientMessageId: 'e', kind: 'edit', text: 'Another three', parentId: 2, state: 'pending', error: null, heldUntil: null, createdAt: '' } as const
   t.same(projection.project(conversation({ messages, outbox: [edit] }), 2).map(({ text }) => text), ['One', 'Two', 'Another three'])
   const failed = { ...edit, state: 'failed', error: new ChatError('busy') } as const
   t.match(projection.project(conversation({ messages, outbox: [failed] }), 2).at(-1), { state: { kind: 'unsent', error: { code: 'busy', retryable: true } } })

@@ -1,5 +1,5 @@
 import type { ChatMessage, ConversationState, LiveTurn, OutboxMessage } from '../../client/client.ts'
-import { spokenError } from './spoken-errors.ts'
+import { heldFor, spokenError } from './spoken-errors.ts'
 import { branchesAt, growTree, shownPath, type Branches, type MessageTree } from './message-tree.ts'
 import type { MessageState, ShownMessage } from './views.ts'
 
@@ -104,13 +104,13 @@ function withOutbox(path: readonly ShownMessage[], outbox: readonly OutboxMessag
   return shown
 }
 
-function unaccepted({ clientMessageId, kind, text, state, error }: OutboxMessage): ShownMessage {
+function unaccepted({ clientMessageId, kind, text, state, error, heldUntil }: OutboxMessage): ShownMessage {
   return {
     key: ownKey(clientMessageId),
     id: null,
     role: kind === 'regenerate' ? 'assistant' : 'user',
     text,
-    state: state === 'pending' ? { kind: 'sending' } : { kind: 'unsent', error: spokenError(error?.toPublic() ?? unknownError) },
+    state: state === 'pending' ? { kind: 'sending', held: heldUntil === null ? null : { reason: heldFor(error), until: heldUntil } } : { kind: 'unsent', error: spokenError(error?.toPublic() ?? unknownError) },
     branches: alone,
     turnId: null,
     model: null,

@@ -9,8 +9,8 @@ export interface ShownError {
 
 /** What has become of a message, or of the reply that it stands for. */
 export type MessageState =
-  /** Not accepted by the server yet: on its way, or kept until there is a connection. */
-  | { readonly kind: 'sending' }
+  /** Not accepted by the server yet: on its way, or kept until there is a connection. `held`: refused for now, and sent again by itself at `until`. */
+  | { readonly kind: 'sending'; readonly held: { readonly reason: string; readonly until: string } | null }
   /** Refused, or given up. */
   | { readonly kind: 'unsent'; readonly error: ShownError }
   /** Behind the running reply of the same conversation. */

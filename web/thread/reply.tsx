@@ -6,6 +6,7 @@ import { useSession } from '../session/session-context.ts'
 import { isUnfinished, type ShownMessage } from '../session/views.ts'
 import { BranchPicker } from './branch-picker.tsx'
 import { andFocus } from './focus-composer.ts'
+import { HeldNotice } from './held-notice.tsx'
 import { QueueNotice } from './queue-notice.tsx'
 import { Thinking } from './thinking.tsx'
 import { useShownMessage } from './use-shown-message.ts'
@@ -62,6 +63,7 @@ function Pending({ message }: { readonly message: ShownMessage }) {
     )
   }
   if (state.kind === 'queued') return <QueueNotice position={state.position} etaMs={state.etaMs} />
+  if (state.kind === 'sending' && state.held !== null) return <HeldNotice {...state.held} />
   return <Thinking label={state.kind === 'resuming' ? 'Picking up where it left off' : 'Thinking'} />
 }
 

@@ -6,6 +6,7 @@ import { useSession } from '../session/session-context.ts'
 import type { ShownMessage } from '../session/views.ts'
 import { BranchPicker } from './branch-picker.tsx'
 import { andFocus } from './focus-composer.ts'
+import { HeldNotice } from './held-notice.tsx'
 import { useShownMessage } from './use-shown-message.ts'
 
 export function UserMessage() {
@@ -41,6 +42,7 @@ function Delivery({ message }: { readonly message: ShownMessage }) {
       </p>
     )
   }
+  if (message.state.kind === 'sending' && message.state.held !== null) return <HeldNotice {...message.state.held} />
   if (message.state.kind !== 'unsent') return null
   return (
     <div className="note failure" role="alert">
