@@ -19,6 +19,7 @@ import type { Logger } from '../platform/logging/logger.ts'
 import type { Metrics } from '../platform/metrics/metrics.ts'
 import type { ReadinessPart } from '../platform/status/status.ts'
 import type { Authenticator } from './auth/authenticator.ts'
+import { requestIdentity } from './auth/request-identity.ts'
 import type { StreamTickets } from './auth/stream-tickets.ts'
 import type { Tickets } from './auth/tickets.ts'
 import { createEdgeMetrics, type EdgeMetrics } from './edge-metrics.ts'
@@ -40,6 +41,7 @@ import { openAiHandlers } from './openai/handlers.ts'
 import { serveWebSockets } from './websocket/endpoint.ts'
 import { restHandlers } from './rest/handlers.ts'
 import { isLoopback } from './websocket/handshake.ts'
+import { CredentialWatch } from './websocket/credential-watch.ts'
 import { Sessions } from './websocket/sessions.ts'
 
 const tickMs = 1000
@@ -90,6 +92,7 @@ class EdgeService implements Edge {
   readonly name = 'edge'
   readonly #options: EdgeOptions
   readonly #app = uWS.App()
+  readonly #credentials: CredentialWatch
   readonly #sessions: Sessions
   readonly #bodies: Bodies
   readonly #exchanges: Exchanges
@@ -105,7 +108,10 @@ class EdgeService implements Edge {
 
   constructor(options: EdgeOptions) {
     this.#options = options
+    const { authenticator, clock, logger } = options
+    this.#credentials = new CredentialWatch({ authenticator, now: () => clock.now(), monotonic: () => clock.monotonic(), logger })
     this.#sessions = new Sessions({
+      credentials: this.#credentials,
       maxConnections: options.maxConnections,
       maxPerAddress: options.maxConnectionsPerAddress,
       metrics: options.limits.metrics,
@@ -149,7 +155,7 @@ class EdgeService implements Edge {
   }
 
   #serve(page: Page): void {
-    const { service, authenticator, models, addresses, limits: { plans, admission, metrics: limitMetrics }, node, logger, clock, host, allowedOrigins } = this.#options
+    const { service, authenticator, tickets, streamTickets, models, addresses, limits: { plans, admission, metrics: limitMetrics }, node, logger, clock, host, allowedOrigins } = this.#options
     serveWebSockets(this.#app, {
       context: {
         service,
@@ -164,6 +170,7 @@ class EdgeService implements Edge {
         now: () => clock.now(),
         load: () => this.#load,
         join: (session, userId, most) => this.#sessions.join(session, userId, most),
+        identified: (session, identity) => this.#credentials.watch(session, identity),
         blocked: (session) => this.#sessions.blocked(session),
         unblocked: (session) => this.#sessions.unblocked(session),
       },
@@ -173,8 +180,8 @@ class EdgeService implements Edge {
       isDraining: () => this.#isDraining,
     })
     const api = new Api({
-      operations: [...bind(restOperations, restHandlers({ service }), problemOf), ...bind(openAiOperations, openAiHandlers({ models }), openAiErrorAnswer)],
-      identify: (request) => authenticator.authenticate(request.credentials()),
+      operations: [...bind(restOperations, restHandlers({ service, tickets }), problemOf), ...bind(openAiOperations, openAiHandlers({ models }), openAiErrorAnswer)],
+      identify: requestIdentity(authenticator, streamTickets),
       addresses,
       admission,
       bodies: this.#bodies,

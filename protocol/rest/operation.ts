@@ -33,6 +33,8 @@ export interface Operation {
   readonly path: string
   /** `public`: asks for no credentials. `any`: asks for valid ones, whatever they allow. */
   readonly permission: Permission | 'public' | 'any'
+  /** The path parameter that is a turn's id, where a ticket for the stream of that turn, in `ticket` of the query, stands in for credentials. */
+  readonly streamTicketFor?: string
   readonly summary: string
   readonly description?: string
   /** Text in the address: properties are strings, integers, numbers or booleans. */

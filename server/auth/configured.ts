@@ -54,7 +54,7 @@ export function authenticationSettings(config: Config): AuthenticationSettings {
 export async function createAuthentication(settings: AuthenticationSettings, { credentials, limits, clock, logger }: AuthenticationParts, services: Pick<ServiceGroup, 'add'>): Promise<ConfiguredAuthentication> {
   const tickets = new Tickets({ store: credentials, clock })
   const streamTickets = new StreamTickets({ store: credentials, clock })
-  if (!settings.isRequired) return { authenticator: createNoAuthentication(), tickets, streamTickets }
+  if (!settings.isRequired) return { authenticator: createNoAuthentication(tickets), tickets, streamTickets }
   const failures = limits.limit({ name: 'failed-authentications', points: settings.failuresPerMinute, perSeconds: 60 })
   const authentication = new Authentication({
     apiKeys: settings.takesApiKeys ? new ApiKeys({ store: credentials, clock, logger }) : null,

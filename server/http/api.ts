@@ -4,7 +4,7 @@
  */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
 import { ChatError } from '../../protocol/errors.ts'
-import type { Method } from '../../protocol/rest/operation.ts'
+import type { Method, Operation } from '../../protocol/rest/operation.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import { nobody, type Identity } from '../auth/authenticator.ts'
 import { missingPermission } from '../auth/authorization.ts'
@@ -20,10 +20,12 @@ import { sendAnswer, sendHead } from './send.ts'
 
 const defaultBodyBytes = 256 * 1024
 
+type RequestParts = Parameters<BoundOperation['decode']>[0]
+
 export interface ApiOptions {
   readonly operations: readonly BoundOperation[]
   /** Rejects with ChatError `unauthenticated`, or with another of the catalogue where it cannot be told now. */
-  readonly identify: (request: HttpRequestContext) => Promise<Identity>
+  readonly identify: (request: HttpRequestContext, operation: Operation, address: Pick<RequestParts, 'params' | 'query'>) => Promise<Identity>
   /** Where a request comes from. */
   readonly addresses: ClientAddresses
   readonly admission: Admission
@@ -78,7 +80,7 @@ export class Api {
     })
     exchanges.begin()
     const raw = { params: match.params, query, header: (name: string) => context.header(name) }
-    void this.#answer(bound, context, async () => ({ ...raw, body: reading === null ? null : await reading.body })).then((answer) => {
+    void this.#answer(bound, context, raw, async () => ({ ...raw, body: reading === null ? null : await reading.body })).then((answer) => {
       reading?.release()
       if (context.isGone) return
       context.forget()
@@ -96,7 +98,7 @@ export class Api {
   }
 
   /** Never rejects. */
-  async #answer(bound: BoundOperation, context: HttpRequestContext, request: () => Promise<Parameters<BoundOperation['decode']>[0]>): Promise<Answer> {
+  async #answer(bound: BoundOperation, context: HttpRequestContext, address: Pick<RequestParts, 'params' | 'query'>, request: () => Promise<RequestParts>): Promise<Answer> {
     const { identify, admission, isDraining } = this.#options
     let headers: Headers = {}
     const admitted = async (verdict: Promise<Admitted>): Promise<void> => {
@@ -107,7 +109,7 @@ export class Api {
     try {
       if (isDraining()) throw new ChatError('draining', undefined, { retryAfterMs: 1000 })
       await admitted(admission.meet(context.address))
-      const identity = bound.operation.permission === 'public' ? nobody : await identify(context)
+      const identity = bound.operation.permission === 'public' ? nobody : await identify(context, bound.operation, address)
       const { permission } = bound.operation
       const missing = missingPermission(identity, permission === 'any' || permission === 'public' ? null : permission)
       if (missing !== null) throw missing
@@ -121,7 +123,7 @@ export class Api {
   }
 
   #refusal(error: unknown, { id, errorAnswer }: BoundOperation, context: HttpRequestContext, headers: Headers): HttpAnswer {
-    if (error instanceof ChatError) return errorAnswer(error, headers)
+    if (error instanceof ChatError) return errorAnswer(error, error.code === 'unauthenticated' ? { ...headers, 'WWW-Authenticate': 'Bearer' } : headers)
     this.#options.logger.error({ err: error, operation: id, request: context.id }, 'an operation failed unexpectedly')
     return errorAnswer(new ChatError('internal', undefined, { cause: error }), headers)
   }

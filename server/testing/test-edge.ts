@@ -35,12 +35,13 @@ export async function startTestEdge(t: TestContext, overrides: Partial<Omit<Edge
   let passed = 0
   const clock = { now: () => Date.now() + passed, monotonic: () => performance.now() + passed }
   const credentials = new MemoryCredentials(clock.now)
+  const tickets = new Tickets({ store: credentials, clock })
   const service = overrides.service ?? scriptedService()
   const metrics = createMetrics({ role: 'edge', node: 'test' })
   const edge = createEdge({
-    authenticator: createNoAuthentication(),
+    authenticator: createNoAuthentication(tickets),
     models: { models: () => Promise.reject(new ChatError('engine_unavailable')) },
-    tickets: new Tickets({ store: credentials, clock }),
+    tickets,
     streamTickets: new StreamTickets({ store: credentials, clock }),
     node: 'test',
     host: '127.0.0.1',

@@ -22,6 +22,8 @@ export interface TestSocketOptions {
   /** Subprotocols offered. */
   readonly protocols?: readonly string[]
   readonly headers?: Readonly<Record<string, string>>
+  /** Of the address, with its question mark. */
+  readonly query?: string
 }
 
 interface Waiter {
@@ -31,11 +33,11 @@ interface Waiter {
 }
 
 /** Rejects with the status line where the server refuses. */
-export async function openTestSocket({ port, protocols, headers = {} }: TestSocketOptions): Promise<TestSocket> {
+export async function openTestSocket({ port, protocols, headers = {}, query = '' }: TestSocketOptions): Promise<TestSocket> {
   const socket = net.connect({ port, host: '127.0.0.1', noDelay: true })
   await once(socket, 'connect')
   const lines = [
-    'GET /ws HTTP/1.1',
+    `GET /ws${query} HTTP/1.1`,
     `Host: 127.0.0.1:${port}`,
     'Upgrade: websocket',
     'Connection: Upgrade',

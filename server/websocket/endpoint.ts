@@ -53,7 +53,7 @@ export function serveWebSockets(app: TemplatedApp, { context, sessions, addresse
       return sendAnswer(res, handshake.answer, false)
     }
     const token = tokenOf({ authorization: req.getHeader('authorization'), apiKey: req.getHeader('x-api-key') })
-    const data: SocketData = { subprotocol: handshake.subprotocol, client: { address, token }, session: null }
+    const data: SocketData = { subprotocol: handshake.subprotocol, client: { address, token, ticket: req.getQuery('ticket') }, session: null }
     res.upgrade(data, req.getHeader('sec-websocket-key'), handshake.named, req.getHeader('sec-websocket-extensions'), socketContext)
   }
 

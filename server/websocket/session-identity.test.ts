@@ -58,3 +58,65 @@ t.test('who may act for others names whom; who may not is refused', async (t) =>
   t.match(await hello('any', 'ben'), { user_id: 'ben' })
   t.match(await hello('any'), { code: 'forbidden' })
 })
+
+t.test('credentials that expire are told a minute before, may be refreshed, and close with 4401 at their end', async (t) => {
+  const now = Date.now()
+  const until = (ms: number): Identity => ({ ...anna, expiresAt: now + ms })
+  const edge = await startTestEdge(t, { authenticator: known({ long: until(3_600_000), longer: until(7_200_000), ben: { ...anna, userId: 'ben' }, ever: anna }) })
+  const [kept, left] = [await edge.connect(), await edge.connect()]
+  for (const socket of [kept, left]) t.match(await socket.ask({ type: 'hello', token: 'long' }), { expires_at: new Date(now + 3_600_000).toISOString() })
+  edge.pass(3_540_000)
+  for (const socket of [kept, left]) t.match(await socket.next(({ type }) => type === 'auth.expiring'), { expires_at: new Date(now + 3_600_000).toISOString() })
+  t.match(await kept.ask({ type: 'auth.refresh', token: 'ben' }), { code: 'forbidden' })
+  t.match(await kept.ask({ type: 'auth.refresh', token: 'wrong' }), { code: 'unauthenticated' })
+  t.match(await kept.ask({ type: 'auth.refresh', token: 'longer' }), { type: 'auth.refreshed', expires_at: new Date(now + 7_200_000).toISOString() })
+  edge.pass(60_000)
+  t.match(await left.next(), { type: 'error', code: 'unauthenticated' })
+  t.same(await left.closed, { code: 4401, reason: 'unauthenticated' })
+  t.match(await kept.ask({ type: 'ping' }), { type: 'pong' })
+  edge.pass(3_540_000)
+  await kept.next(({ type }) => type === 'auth.expiring')
+  t.match(await kept.ask({ type: 'auth.refresh', token: 'ever' }), { type: 'auth.refreshed' })
+  t.equal(kept.messages.length, 0)
+})
+
+t.test('connections of a revoked key close with 4401 within seconds, those of others stay, and all stay while it cannot be asked', async (t) => {
+  const revoked = new Set<string>()
+  let isAway = true
+  let asked = () => {}
+  const authenticator: Authenticator = {
+    ...known({ one: { ...anna, keyId: 'one' }, two: { ...anna, keyId: 'two' }, token: anna }),
+    holdingKeys: async (ids) => {
+      asked()
+      if (isAway) throw new ChatError('unavailable')
+      return new Set(ids.filter((id) => !revoked.has(id)))
+    },
+  }
+  const edge = await startTestEdge(t, { authenticator })
+  const [one, two, token] = [await edge.connect(), await edge.connect(), await edge.connect()]
+  for (const [socket, shown] of [[one, 'one'], [two, 'two'], [token, 'token']] as const) await socket.ask({ type: 'hello', token: shown })
+  revoked.add('one')
+  const asking = new Promise<void>((resolve) => {
+    asked = resolve
+  })
+  edge.pass(5_000)
+  await asking
+  t.match(await one.ask({ type: 'ping' }), { type: 'pong' })
+  isAway = false
+  edge.pass(5_000)
+  t.same(await one.closed, { code: 4401, reason: 'unauthenticated' })
+  for (const socket of [two, token]) t.match(await socket.ask({ type: 'ping' }), { type: 'pong' })
+})
+
+t.test('a ticket opens one connection of its user, from the address of the handshake', async (t) => {
+  const edge = await startTestEdge(t)
+  const answer = await fetch(`http://127.0.0.1:${edge.edge.port}/tickets`, { method: 'POST', headers: { 'X-User-Id': 'anna' } })
+  t.equal(answer.status, 201)
+  t.equal(answer.headers.get('cache-control'), 'no-store')
+  const { ticket } = (await answer.json()) as { ticket: string }
+  const [first, second] = [await edge.connect({ query: `?ticket=${ticket}` }), await edge.connect({ query: `?ticket=${ticket}` })]
+  t.match(await first.hello(), { type: 'welcome', user_id: 'anna' })
+  t.match(await second.hello(), { code: 'unauthenticated' })
+  t.equal((await second.closed).code, 4401)
+  t.match(await (await edge.connect({ query: '?ticket=' })).hello(), { code: 'unauthenticated' })
+})

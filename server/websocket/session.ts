@@ -45,6 +45,8 @@ export interface SessionContext {
   planOf(identity: Identity, userId: string): Plan
   /** False where the user has `most` connections already. */
   join(session: Session, userId: string, most: number): boolean
+  /** These are the session's credentials from now on. */
+  identified(session: Session, identity: Identity): void
   blocked(session: Session): void
   unblocked(session: Session): void
 }
@@ -55,6 +57,8 @@ export interface Handshaken {
   readonly address: string
   /** Of the handshake's headers. */
   readonly token: string | undefined
+  /** Of the handshake's address. */
+  readonly ticket: string | undefined
 }
 
 type Ref = string | number | undefined
@@ -183,6 +187,14 @@ export class Session implements ConnectionOwner {
     this.#leaveIfAnswered()
   }
 
+  tellExpiring(expiresAt: number): void {
+    if (this.#stage === 'open') this.connection.reply({ type: 'auth.expiring', expires_at: new Date(expiresAt).toISOString() } satisfies ServerEvent)
+  }
+
+  credentialsEnded(): void {
+    if (this.#stage !== 'closed') this.#fail(undefined, new ChatError('unauthenticated', 'The credentials hold no longer.'))
+  }
+
   helloTimedOut(): void {
     if (this.#stage === 'expecting hello' || this.#stage === 'greeting') this.#fail(undefined, new ChatError('hello_timeout'))
   }
@@ -216,7 +228,8 @@ export class Session implements ConnectionOwner {
 
   async #identify(token: string | undefined, named: string | undefined): Promise<{ readonly identity: Identity; readonly userId: string }> {
     const { authenticator } = this.#context
-    const identity = await authenticator.authenticate({ token, address: this.#client.address })
+    const { ticket, address } = this.#client
+    const identity = await authenticator.authenticate({ token, ticket, address })
     const userId = actingUser(identity, named)
     if (userId !== null) return { identity, userId }
     if (authenticator.isRequired) throw new ChatError('forbidden', 'The credentials are no user\'s own: name one.')
@@ -230,6 +243,7 @@ export class Session implements ConnectionOwner {
     this.#userId = userId
     this.#identity = identity
     if (!this.#context.join(this, userId, plan.sockets)) return this.#fail(ref, new ChatError('too_many_connections'))
+    this.#context.identified(this, identity)
     this.#stage = 'open'
     this.#answer(ref, { type: 'welcome', session_id: randomUUID(), user_id: userId, node_id: node, ...expiry(identity), limits: { ...limits, ...toldOf(plan) }, load: this.#context.load() })
     const early = this.#early
@@ -257,6 +271,7 @@ export class Session implements ConnectionOwner {
   async #refresh(command: CommandOf<'auth.refresh'>): Promise<Reply> {
     const { identity } = await this.#identify(command.token, this.#userId)
     this.#identity = identity
+    this.#context.identified(this, identity)
     return { type: 'auth.refreshed', ...expiry(identity) }
   }
 

@@ -4,6 +4,7 @@ import { limits } from '../../protocol/websocket/limits.ts'
 import { subprotocols } from '../../protocol/websocket/subprotocols.ts'
 import type { Load } from '../../protocol/websocket/fields.ts'
 import type { LimitMetrics } from '../../platform/limits/limit-metrics.ts'
+import type { CredentialWatch } from './credential-watch.ts'
 import type { Session } from './session.ts'
 
 /** A connection that takes nothing of what is sent for this long is closed with 4430. */
@@ -21,6 +22,7 @@ export interface SessionsOptions {
   readonly maxPerAddress: number
   readonly metrics: LimitMetrics
   readonly monotonic: () => number
+  readonly credentials: CredentialWatch
 }
 
 interface Membership {
@@ -95,6 +97,7 @@ export class Sessions {
     this.#members.delete(session)
     this.#silent.delete(session)
     this.#blocked.delete(session)
+    this.#options.credentials.forget(session)
     count(this.#perAddress, member.address, -1)
     if (member.userId !== null) count(this.#perUser, member.userId, -1)
     if (this.#members.size === 0) for (const resolve of this.#empty.splice(0)) resolve()
@@ -153,6 +156,7 @@ export class Sessions {
     for (const session of this.#blocked) {
       if (session.connection.stalledMs() >= stallMs) session.close(4430, 'too_slow')
     }
+    this.#options.credentials.tick()
   }
 }
 
