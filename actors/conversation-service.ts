@@ -88,6 +88,9 @@ export interface ConversationService {
   edit(userId: string, command: CommandOf<'message.edit'>, origin?: TurnOrigin): Promise<ReplyOf<'message.edit'>>
   regenerate(userId: string, command: CommandOf<'turn.regenerate'>, origin?: TurnOrigin): Promise<ReplyOf<'turn.regenerate'>>
   stop(userId: string, command: CommandOf<'turn.stop'>): Promise<ReplyOf<'turn.stop'>>
+  rename(userId: string, command: CommandOf<'conversation.rename'>): Promise<ReplyOf<'conversation.rename'>>
+  /** For everybody and for good. What is under way in it stops; what waits is dropped. */
+  delete(userId: string, command: CommandOf<'conversation.delete'>): Promise<ReplyOf<'conversation.delete'>>
   /**
    * One turn's reply, from a position on, without a read of the store where the turn's conversation is here. Null: it is not
    * among the unfinished ones, and `turn` tells how it ended. `onMoved` as for `open`.

@@ -629,6 +629,36 @@ t.test('conversations are created once, listed, and closed', async (t) => {
   t.not(client.openConversation(conversation.id), conversation)
 })
 
+t.test('a conversation is renamed for every device, and deleted for every device, whoever does it', async (t) => {
+  const edge = await edgeOf(t)
+  const here = clientOf(t, edge)
+  const conversation = await here.createConversation()
+  const there = clientOf(t, edge).openConversation(conversation.id)
+  await Promise.all([conversation.opened, there.opened])
+  const changed = new Promise((resolve) => there.on('conversation.updated', ({ title }) => resolve(title)))
+  await conversation.rename('Another')
+  t.equal(await changed, 'Another')
+  t.equal(conversation.snapshot().title, 'Another')
+  const events = there.events()
+  const turn = there.send('Hello')
+  await turn.accepted
+  // The answer is lost, and the command sent again.
+  edge.verdict = (command) => (command.type === 'conversation.delete' && edge.conversations.has(conversation.id) ? 'swallow' : 'handle')
+  await conversation.delete()
+  const seen: string[] = []
+  for await (const { type } of events) seen.push(type)
+  t.strictSame(seen.slice(-2), ['turn.finished', 'conversation.deleted'])
+  t.match(await turn.finished, { reason: 'stopped' })
+  for (const each of [conversation, there]) {
+    if (each.snapshot().status !== 'failed') await new Promise<void>((resolve) => each.subscribe(() => each.snapshot().status === 'failed' && resolve()))
+    t.match(each.snapshot(), { status: 'failed', error: { code: 'conversation_not_found' } })
+  }
+  t.same(there.snapshot().messages, [])
+  await t.rejects(there.send('Anyone?').accepted, { code: 'conversation_not_found' })
+  await here.deleteConversation(conversation.id)
+  await t.rejects(here.renameConversation(conversation.id, 'Third'), { code: 'conversation_not_found' })
+})
+
 t.test('events can be read as a stream, which is bounded', async (t) => {
   const { fake, conversation } = await talk(t)
   const stream = conversation.events()

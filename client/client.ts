@@ -5,7 +5,7 @@
  *     const conversation = await client.createConversation()
  *     for await (const text of conversation.send('What is light?')) show(text)
  */
-import type { ChatError } from '../protocol/errors.ts'
+import { ChatError } from '../protocol/errors.ts'
 import type { Load } from '../protocol/websocket/fields.ts'
 import { limits } from '../protocol/websocket/limits.ts'
 import type { ReplyOf, ServerMessage } from '../protocol/websocket/messages.ts'
@@ -160,6 +160,24 @@ export class ChatClient {
     }
   }
 
+  /** Gives a conversation another title, of 1 to 200 characters. Rejects with ChatError. */
+  async renameConversation(conversationId: number, title: string): Promise<void> {
+    this.#start()
+    await this.#requests.request({ type: 'conversation.rename', conversation_id: conversationId, title })
+  }
+
+  /** Deletes a conversation and all that it holds, for everyone and for good. Resolves also where it is not there any more. */
+  async deleteConversation(conversationId: number): Promise<void> {
+    this.#start()
+    try {
+      const deleted = await this.#requests.request({ type: 'conversation.delete', conversation_id: conversationId })
+      // Also where it is not open yet on this connection, and so hears of nothing.
+      this.#conversations.get(conversationId)?.receive({ type: deleted.type, conversation_id: conversationId })
+    } catch (error) {
+      if (!(error instanceof ChatError && error.code === 'conversation_not_found')) throw error
+    }
+  }
+
   /** The conversation, kept up to date until it is closed. The same one for the same id. */
   openConversation(conversationId: number): Conversation {
     this.#start()
@@ -168,6 +186,8 @@ export class ChatClient {
     const conversation = new Conversation(conversationId, {
       requests: this.#requests,
       backoff: this.#backoff,
+      rename: (title) => this.renameConversation(conversationId, title),
+      delete: () => this.deleteConversation(conversationId),
       closed: () => this.#conversations.delete(conversationId),
     })
     if (this.state === 'closed') {
@@ -219,6 +239,7 @@ export class ChatClient {
     switch (message.type) {
       case 'message.added':
       case 'conversation.updated':
+      case 'conversation.deleted':
       case 'turn.queued':
       case 'turn.started':
         return this.#conversations.get(message.conversation_id)?.receive(message)

@@ -1,5 +1,6 @@
 /** One conversation that a client has open: its state, kept up to date, and what a user can do in it. */
 import { ChatError } from '../protocol/errors.ts'
+import type { ConversationDeleted } from '../protocol/websocket/commands/conversation-delete.ts'
 import type { Params } from '../protocol/websocket/fields.ts'
 import type { Command, CommandOf, ReplyOf, ServerEvent } from '../protocol/websocket/messages.ts'
 import { checkText } from '../protocol/text.ts'
@@ -30,6 +31,8 @@ export type ConversationEvent = Exclude<ServerEvent, { type: 'auth.expiring' | '
 export interface ConversationPort {
   readonly requests: Requests
   readonly backoff: { readonly baseMs: number; readonly maxMs: number }
+  rename(title: string): Promise<void>
+  delete(): Promise<void>
   /** The conversation needs nothing more: its user is done with it, or it cannot be opened. */
   closed(conversation: Conversation): void
 }
@@ -151,6 +154,16 @@ export class Conversation {
     }
   }
 
+  /** Gives it another title, of 1 to 200 characters. Rejects with ChatError. */
+  rename(title: string): Promise<void> {
+    return this.#port.rename(title)
+  }
+
+  /** Deletes it and all that it holds, for everyone and for good. Its status is `failed` then, as on every other device. */
+  delete(): Promise<void> {
+    return this.#port.delete()
+  }
+
   /** Loads the page of messages before the oldest held. Resolves to whether there are older ones still. */
   loadOlder(): Promise<boolean> {
     this.#loading ??= this.#loadOlder().finally(() => {
@@ -188,6 +201,7 @@ export class Conversation {
   }
 
   receive(event: ConversationEvent): void {
+    if (event.type === 'conversation.deleted') return this.#deleted(event)
     // Before it is open on this connection, what comes belongs to an opening that was given up.
     if (this.#state.status !== 'open') return
     const before = this.#state
@@ -243,7 +257,20 @@ export class Conversation {
     this.#retry = setTimeout(open, backoffMs(failures, this.#port.backoff))
   }
 
+  #deleted(event: ConversationDeleted): void {
+    if (this.#state.status === 'closed' || this.#state.status === 'failed') return
+    this.#state = emptyConversation(this.id)
+    this.#failForGood(new ChatError('conversation_not_found', 'The conversation was deleted.'))
+    this.#emitter.emit(event.type, event)
+    for (const stream of this.#streams) {
+      stream.push(event)
+      stream.end(null)
+    }
+  }
+
   #failForGood(error: ChatError): void {
+    this.#opening += 1
+    clearTimeout(this.#retry)
     this.#set({ ...this.#state, status: 'failed', error })
     this.#rejectOpened(error)
     this.#abandon(error)

@@ -3,6 +3,6 @@
  * validated, not descriptions.
  */
 export const schemaVersions = {
-  websocket: { version: 'chatterbot.v1', sha256: '85e8da506cb66dfef8ebf87c2adb68b84f7122d0bc14d88fee0a4f954c497663' },
-  bus: { version: 1, sha256: '012d770a73bb5f43391971300d0201133fc57127444e87c7233b5d8ac0e8b48d' },
+  websocket: { version: 'chatterbot.v1', sha256: 'e2021f1d035c0a85538657c88924ed2c2726a8cd1b12a01fa27de14ccc7e9ccd' },
+  bus: { version: 1, sha256: '69511e98635d7f217d587f566c9047e132eabb350dc81e0c913ebf77cc46198a' },
 } as const

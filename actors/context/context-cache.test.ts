@@ -113,6 +113,29 @@ t.test('a conversation that stays where it is asks neither Postgres nor the shar
   t.equal(asked.length, 1)
 })
 
+t.test('of a deleted conversation no entry stays behind', async (t) => {
+  const { store } = await startStorage(t, [await newDatabase(postgres)], { logger: recordedLogger() })
+  const kept: string[] = []
+  const memory = newMemory()
+  let put: () => void = () => undefined
+  const cache: Cache = {
+    get: (key) => memory.get(key),
+    put: async (key, bytes, ttlMs) => {
+      await memory.put(key, bytes, ttlMs)
+      kept.push(key)
+      put()
+    },
+    delete: (key) => memory.delete(key),
+  }
+  const { contexts } = newContexts({ store, cache })
+  const owned = await ownConversation(store)
+  await exchange(owned, contexts, contexts, { content: 'secret', parentId: null }, 'kept')
+  while (kept.length < 1) await new Promise<void>((resolve) => void (put = resolve))
+  t.ok(await memory.get(kept[0] as string))
+  contexts.committed(owned.id, [], { remove: true }, await owned.write({ remove: true }))
+  t.equal(await memory.get(kept[0] as string), null)
+})
+
 t.test('an entry of before a failover, of another conversation, or of anybody, is not used', async (t) => {
   const { store } = await startStorage(t, [await newDatabase(postgres)], { logger: recordedLogger() })
   let kept = (_key: string): void => undefined

@@ -38,7 +38,7 @@ export interface ContextSource {
   /** The user message of the turn and its ancestors. Rejects as the store does. */
   path(conversationId: number, turn: AskingTurn): Promise<ContextPath>
   /** A write of the conversation has been committed; `turns` as they stood before. */
-  committed(conversationId: number, turns: readonly Turn[], write: Pick<ConversationWrite, 'accept' | 'ends'>, result: WriteResult): void
+  committed(conversationId: number, turns: readonly Turn[], write: Pick<ConversationWrite, 'accept' | 'ends' | 'remove'>, result: WriteResult): void
 }
 
 /** Where nothing is cached. */
@@ -87,9 +87,11 @@ export class ContextCache implements ContextSource {
     return path
   }
 
-  committed(conversationId: number, turns: readonly Turn[], { accept, ends = [] }: Pick<ConversationWrite, 'accept' | 'ends'>, result: WriteResult): void {
+  committed(conversationId: number, turns: readonly Turn[], { accept, ends = [], remove }: Pick<ConversationWrite, 'accept' | 'ends' | 'remove'>, result: WriteResult): void {
     const timeline = this.#options.timelineOf(conversationId)
     if (timeline === null || result.status !== 'committed') return
+    // Nobody asks for it any more, and nothing of it is to lie about.
+    if (remove === true) void this.#options.cache.delete(entryKey(timeline, conversationId))
     for (const end of ends) {
       const turn = turns.find(({ turnId }) => turnId === end.turnId)
       const asked = turn === undefined ? null : this.#here(timeline, turn)

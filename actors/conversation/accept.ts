@@ -133,6 +133,7 @@ export function accepted(
     state: {
       ...state,
       title: step.title ?? state.title,
+      updatedAt: Math.max(state.updatedAt, event.now),
       leaf: ids.replyMessageId,
       turns: waits ? [...others, turn] : [turn, ...others],
     },

@@ -49,6 +49,8 @@ export type DurableEvent =
   | { readonly type: 'stop'; readonly key: number; readonly now: number; readonly turnId: string }
   | { readonly type: 'finish'; readonly key: number; readonly now: number; readonly request: FinishRequest }
   | { readonly type: 'expire'; readonly now: number; readonly turnId: string }
+  | { readonly type: 'rename'; readonly key: number; readonly title: string }
+  | { readonly type: 'delete'; readonly key: number }
 
 /** Taken at any time, also while a commit is out. */
 export type ImmediateEvent =
@@ -69,6 +71,8 @@ export type ConversationEvent = DurableEvent | ImmediateEvent
 export type Answer =
   | { readonly type: 'accepted'; readonly reply: ReplyOf<'message.send'> }
   | { readonly type: 'stopped'; readonly turnId: string }
+  | { readonly type: 'renamed'; readonly reply: ReplyOf<'conversation.rename'> }
+  | { readonly type: 'deleted' }
   | { readonly type: 'granted'; readonly turn: Turn; readonly resume: boolean }
   | { readonly type: 'gone' }
   | { readonly type: 'busy'; readonly retryMs: number }
@@ -91,5 +95,7 @@ export type Effect =
   | { readonly type: 'attach'; readonly bridge: string; readonly turnId: string; readonly run: number; readonly offset: number; readonly idOffset: number }
   /** A turn was given up, and its letter is committed with its end. */
   | { readonly type: 'deadLetter'; readonly letter: DeadLetter }
+  /** The conversation is no more: who follows it hears the last of it, then as for `drop`. */
+  | { readonly type: 'deleted' }
   /** Another owner has the conversation: forget everything. */
   | { readonly type: 'drop' }

@@ -18,7 +18,7 @@ function turn(n: number, over: Partial<Turn> = {}): Turn {
 }
 
 const running: Partial<Turn> = { state: 'running', run: 1, bridge: 'b1', model: 'm', text: 'Hello', ids: appendIds(emptyIds, new Uint8Array([1, 0, 0, 0])), heardAt: now, startedAt: now - 50, firstTextAt: now - 40 }
-const base: ConversationState = { conversationId: 1, userId: 'ann', title: 'T', model: null, system: null, leaf: null, turns: [], step: null }
+const base: ConversationState = { conversationId: 1, userId: 'ann', title: 'T', model: null, system: null, updatedAt: 0, leaf: null, turns: [], step: null }
 
 const accept = (over: Partial<Extract<ConversationEvent, { type: 'accept' }>> = {}): ConversationEvent => ({
   type: 'accept', key: 1, now, turnId: 'turn-9', clientMessageId: 'c9', commandHash: new Uint8Array(32), interrupts: false,
@@ -36,6 +36,8 @@ const phases = {
   accepting: reduce(base, accept()).state,
   beginning: reduce({ ...base, leaf: 11, turns: [turn(1)] }, begin()).state,
   ending: reduce({ ...base, leaf: 11, turns: [turn(1, running)] }, { type: 'stop', key: 7, now, turnId: 'turn-1' }).state,
+  renaming: reduce({ ...base, leaf: 11, turns: [turn(1, running)] }, { type: 'rename', key: 8, title: 'New' }).state,
+  deleting: reduce({ ...base, leaf: 31, turns: [turn(1, running), turn(2, { state: 'waiting' })] }, { type: 'delete', key: 8 }).state,
   expiring: reduce({ ...base, leaf: 11, turns: [turn(1, running)] }, { type: 'expire', now: now + 60_000, turnId: 'turn-1' }).state,
   aborting: reduce({ ...base, leaf: 11, turns: [turn(1, { state: 'resuming', run: 1, bridge: 'b1' })] }, { type: 'stop', key: 7, now, turnId: 'turn-1' }).state,
 } satisfies Record<string, ConversationState>
@@ -56,6 +58,8 @@ const events = {
   finishStray: { type: 'finish', key: 3, now, request: { ...finishRequest, run: 9 } },
   stop: { type: 'stop', key: 4, now, turnId: 'turn-1' },
   expire: { type: 'expire', now: now + 60_000, turnId: 'turn-1' },
+  rename: { type: 'rename', key: 5, title: 'New' },
+  delete: { type: 'delete', key: 5 },
   expireEarly: { type: 'expire', now, turnId: 'turn-1' },
   cut: { type: 'cut', turnId: 'turn-1' },
   attached: { type: 'attached', now, turnId: 'turn-1', run: 1, offset: 0, idOffset: 0, answer: { text: 'Hello there', ids: new Uint8Array(8) } },
@@ -72,7 +76,7 @@ const events = {
 function brief(effect: Effect): string {
   switch (effect.type) {
     case 'write':
-      return `write:${[...(effect.write.ends ?? []).map((end) => `end(${end.end.type === 'finished' ? end.end.reason : end.end.error.code},a${end.attempt},"${end.content}")`), ...(effect.write.accept ? [`accept(${effect.write.accept.state})`] : []), ...(effect.write.begin ? [`begin(r${effect.write.begin.run},a${effect.write.begin.attempt})`] : []), ...(effect.write.promote ? ['promote'] : [])].join('+')}`
+      return `write:${[...(effect.write.ends ?? []).map((end) => `end(${end.end.type === 'finished' ? end.end.reason : end.end.error.code},a${end.attempt},"${end.content}")`), ...(effect.write.accept ? [`accept(${effect.write.accept.state})`] : []), ...(effect.write.begin ? [`begin(r${effect.write.begin.run},a${effect.write.begin.attempt})`] : []), ...(effect.write.promote ? ['promote'] : []), ...(effect.write.rename === undefined ? [] : ['rename']), ...(effect.write.remove ? ['remove'] : [])].join('+')}`
     case 'answer':
       return effect.answer.type === 'error' ? `answer:${effect.answer.code}` : `answer:${effect.answer.type}`
     case 'emit':
@@ -90,18 +94,21 @@ type Table = Record<keyof typeof phases, Record<keyof typeof events, string>>
 
 const nothing = { gap: '', attached: '', attachLost: '', released: '', committed: '', stale: '', conflict: '', unwritten: '', aborted: '', abortSilence: '', cut: '', expireEarly: '' }
 const stray = 'abort'
-const early = { send: 'answer:busy', edit: 'answer:busy', begin: 'answer:busy', beginFresh: 'answer:busy', finish: 'answer:busy', finishStray: 'answer:busy', stop: 'answer:busy', expire: '' }
+const early = { send: 'answer:busy', edit: 'answer:busy', begin: 'answer:busy', beginFresh: 'answer:busy', finish: 'answer:busy', finishStray: 'answer:busy', stop: 'answer:busy', rename: 'answer:busy', delete: 'answer:busy', expire: '' }
+const whole = { rename: 'write:rename', delete: 'write:remove' }
 
 const table: Table = {
-  idle: { ...nothing, send: 'write:accept(queued)', edit: 'write:accept(queued)', begin: 'answer:gone', beginFresh: 'answer:gone', delta: stray, gap: stray, stray, finish: 'answer:ask_store', finishStray: 'answer:ask_store', stop: 'answer:ask_store', expire: '' },
-  queued: { ...nothing, send: 'write:accept(waiting)', edit: 'write:end(stopped,a1,"")+accept(queued)', begin: 'write:begin(r1,a1)', beginFresh: 'write:begin(r1,a1)', delta: stray, gap: stray, stray, finish: 'answer:abort', finishStray: 'answer:abort', stop: 'write:end(stopped,a1,"")', expire: 'write:end(deadline_exceeded,a1,"")' },
-  running: { ...nothing, send: 'write:accept(waiting)', edit: 'write:end(stopped,a1,"Hello")+accept(queued)', begin: 'answer:busy', beginFresh: 'write:begin(r2,a2)', delta: 'show:", you"', gap: 'attach@5', stray, finish: 'show:" world" write:end(stop,a1,"Hello world")', finishStray: 'answer:abort', stop: 'write:end(stopped,a1,"Hello")', expire: 'write:end(deadline_exceeded,a1,"Hello")', attached: 'show:" there"' },
-  silent: { ...nothing, send: 'write:accept(waiting)', edit: 'write:end(stopped,a1,"Hello")+accept(queued)', begin: 'write:begin(r2,a1)', beginFresh: 'write:begin(r2,a2)', delta: 'show:", you"', gap: 'attach@5', stray, finish: 'show:" world" write:end(stop,a1,"Hello world")', finishStray: 'answer:abort', stop: 'write:end(stopped,a1,"Hello")', expire: 'write:end(deadline_exceeded,a1,"Hello")', attached: 'show:" there"' },
-  resuming: { ...nothing, send: 'write:accept(waiting)', edit: 'askAbort', begin: 'write:begin(r2,a2)', beginFresh: 'write:begin(r2,a2)', delta: '', gap: '', stray, finish: 'answer:gap', finishStray: 'answer:abort', stop: 'askAbort', expire: 'askAbort', attached: 'show:"Hello there"' },
-  followed: { ...nothing, send: 'write:accept(waiting)', edit: 'write:end(stopped,a1,"Hello")+accept(queued)', begin: 'answer:busy', beginFresh: 'write:begin(r2,a2)', delta: 'show:", you"', gap: 'attach@5', stray, finish: 'show:" world" write:end(stop,a1,"Hello world")+promote', finishStray: 'answer:abort', stop: 'write:end(stopped,a1,"Hello")+promote', expire: 'write:end(deadline_exceeded,a1,"Hello")+promote', attached: 'show:" there"' },
+  idle: { ...nothing, ...whole, send: 'write:accept(queued)', edit: 'write:accept(queued)', begin: 'answer:gone', beginFresh: 'answer:gone', delta: stray, gap: stray, stray, finish: 'answer:ask_store', finishStray: 'answer:ask_store', stop: 'answer:ask_store', expire: '' },
+  queued: { ...nothing, ...whole, send: 'write:accept(waiting)', edit: 'write:end(stopped,a1,"")+accept(queued)', begin: 'write:begin(r1,a1)', beginFresh: 'write:begin(r1,a1)', delta: stray, gap: stray, stray, finish: 'answer:abort', finishStray: 'answer:abort', stop: 'write:end(stopped,a1,"")', expire: 'write:end(deadline_exceeded,a1,"")' },
+  running: { ...nothing, ...whole, send: 'write:accept(waiting)', edit: 'write:end(stopped,a1,"Hello")+accept(queued)', begin: 'answer:busy', beginFresh: 'write:begin(r2,a2)', delta: 'show:", you"', gap: 'attach@5', stray, finish: 'show:" world" write:end(stop,a1,"Hello world")', finishStray: 'answer:abort', stop: 'write:end(stopped,a1,"Hello")', expire: 'write:end(deadline_exceeded,a1,"Hello")', attached: 'show:" there"' },
+  silent: { ...nothing, ...whole, send: 'write:accept(waiting)', edit: 'write:end(stopped,a1,"Hello")+accept(queued)', begin: 'write:begin(r2,a1)', beginFresh: 'write:begin(r2,a2)', delta: 'show:", you"', gap: 'attach@5', stray, finish: 'show:" world" write:end(stop,a1,"Hello world")', finishStray: 'answer:abort', stop: 'write:end(stopped,a1,"Hello")', expire: 'write:end(deadline_exceeded,a1,"Hello")', attached: 'show:" there"' },
+  resuming: { ...nothing, ...whole, send: 'write:accept(waiting)', edit: 'askAbort', begin: 'write:begin(r2,a2)', beginFresh: 'write:begin(r2,a2)', delta: '', gap: '', stray, finish: 'answer:gap', finishStray: 'answer:abort', stop: 'askAbort', expire: 'askAbort', attached: 'show:"Hello there"' },
+  followed: { ...nothing, ...whole, send: 'write:accept(waiting)', edit: 'write:end(stopped,a1,"Hello")+accept(queued)', begin: 'answer:busy', beginFresh: 'write:begin(r2,a2)', delta: 'show:", you"', gap: 'attach@5', stray, finish: 'show:" world" write:end(stop,a1,"Hello world")+promote', finishStray: 'answer:abort', stop: 'write:end(stopped,a1,"Hello")+promote', expire: 'write:end(deadline_exceeded,a1,"Hello")+promote', attached: 'show:" there"' },
   accepting: { ...nothing, ...early, delta: stray, gap: stray, stray, committed: 'answer:accepted message.added turn.queued publish', stale: 'answer:moved drop', conflict: 'answer:idempotency_conflict', unwritten: 'answer:unavailable' },
   beginning: { ...nothing, ...early, delta: stray, gap: stray, stray, committed: 'turn.started answer:granted', stale: 'answer:busy drop', conflict: 'answer:busy', unwritten: 'answer:busy' },
   ending: { ...nothing, ...early, delta: '', gap: '', stray, committed: 'turn.finished abort answer:stopped', stale: 'answer:moved drop', conflict: 'answer:idempotency_conflict', unwritten: 'answer:unavailable' },
+  renaming: { ...nothing, ...early, delta: 'show:", you"', gap: 'attach@5', stray, attached: 'show:" there"', committed: 'conversation.updated answer:renamed', stale: 'answer:moved drop', conflict: 'answer:idempotency_conflict', unwritten: 'answer:unavailable' },
+  deleting: { ...nothing, ...early, delta: 'show:", you"', gap: 'attach@5', stray, attached: 'show:" there"', committed: 'turn.finished abort turn.finished conversation.deleted answer:deleted deleted', stale: 'answer:moved drop', conflict: 'answer:idempotency_conflict', unwritten: 'answer:unavailable' },
   expiring: { ...nothing, ...early, delta: '', gap: '', stray, committed: 'turn.failed abort deadLetter', stale: 'drop', conflict: '', unwritten: '' },
   aborting: { ...nothing, ...early, delta: '', gap: '', stray, aborted: 'show:"Hello the" write:end(stopped,a1,"Hello the")', abortSilence: 'write:end(stopped,a2,"")' },
 }
@@ -112,6 +119,21 @@ t.test('every event in every phase has the effects that the table names', async 
       t.equal(reduce(phases[phase], events[name]).effects.map(brief).join(' '), expected, `${phase} × ${name}`)
     }
   }
+})
+
+t.test('a deleted conversation ends its turns with what was shown of them, or with nothing where that is not known', async (t) => {
+  const ends = (state: ConversationState) => {
+    const { effects } = reduce(reduce(state, { type: 'delete', key: 8 }).state, events.committed)
+    return effects.flatMap((effect) => (effect.type === 'emit' && effect.event.type === 'turn.finished' ? [[effect.event.turn_id, effect.event.attempt, effect.event.end, effect.event.reason]] : []))
+  }
+  t.same(ends(phases.followed), [['turn-1', 1, 5, 'stopped'], ['turn-2', 1, 0, 'stopped']])
+  t.same(ends(phases.resuming), [['turn-1', 2, 0, 'stopped']])
+})
+
+t.test('a new title is told with the time of the last use', async (t) => {
+  const { state, effects } = reduce(reduce({ ...base, updatedAt: now }, events.rename).state, events.committed)
+  t.equal(state.title, 'New')
+  t.match(effects[0], { event: { type: 'conversation.updated', title: 'New', updated_at: new Date(now).toISOString() } })
 })
 
 t.test('a fifth waiting turn is refused, and a repeated command is not', async (t) => {

@@ -5,9 +5,11 @@
 import { acceptTurn, accepted } from './accept.ts'
 import { begin, begun } from './begin.ts'
 import type { ConversationEvent, DurableEvent, Effect } from './events.ts'
+import { remove, removed } from './delete.ts'
 import { endTurn } from './ending.ts'
 import { ended, ending, expire, finish, stop } from './finish.ts'
 import { attached, delta, released } from './progress.ts'
+import { rename, renamed } from './rename.ts'
 import { replaceTurn, stay, type Transition } from './transitions.ts'
 import type { ConversationState, Ended, Step } from './state.ts'
 import type { TurnRow } from '../../storage/conversation-store.ts'
@@ -33,6 +35,8 @@ export function reduce(state: ConversationState, event: ConversationEvent): Tran
     case 'stop':
     case 'finish':
     case 'expire':
+    case 'rename':
+    case 'delete':
       return state.step === null ? durable(state, event) : { state, effects: tooEarly(event) }
   }
 }
@@ -49,6 +53,10 @@ function durable(state: ConversationState, event: DurableEvent): Transition {
       return finish(state, event)
     case 'expire':
       return expire(state, event)
+    case 'rename':
+      return rename(state, event)
+    case 'delete':
+      return remove(state, event)
   }
 }
 
@@ -56,6 +64,8 @@ function tooEarly(event: DurableEvent): Effect[] {
   switch (event.type) {
     case 'accept':
     case 'stop':
+    case 'rename':
+    case 'delete':
       return [{ type: 'answer', key: event.key, answer: { type: 'error', code: 'busy' } }]
     case 'begin':
     case 'finish':
@@ -79,6 +89,10 @@ function written(state: ConversationState, event: Extract<ConversationEvent, { t
           return begun(free, step, event.now)
         case 'ending':
           return ended(free, step)
+        case 'renaming':
+          return renamed(free, step)
+        case 'deleting':
+          return removed(free, step, event.now)
       }
       break
     case 'duplicate':
@@ -137,6 +151,8 @@ function restoreCut(state: ConversationState, step: Step): ConversationState {
 function refusal(step: Exclude<Step, { type: 'aborting' }>, code: 'idempotency_conflict' | 'internal' | 'moved' | 'unavailable'): Effect[] {
   switch (step.type) {
     case 'accepting':
+    case 'renaming':
+    case 'deleting':
       return [{ type: 'answer', key: step.event.key, answer: { type: 'error', code } }]
     case 'beginning':
       return [{ type: 'answer', key: step.event.key, answer: { type: 'busy', retryMs: 1_000 } }]

@@ -59,7 +59,7 @@ class World {
     const unfinished = [...this.rows.values()].filter(({ end }) => end === null).map(({ row }) => turnFromRow(row))
     unfinished.sort((a, b) => Number(a.state === 'waiting') - Number(b.state === 'waiting') || a.replyMessageId - b.replyMessageId)
     const leaf = Math.max(0, ...[...this.rows.values()].map(({ row }) => row.replyMessageId))
-    return { conversationId: 1, userId: 'ann', title: 'T', model: null, system: null, leaf: leaf || null, turns: unfinished, step: null }
+    return { conversationId: 1, userId: 'ann', title: 'T', model: null, system: null, updatedAt: 0, leaf: leaf || null, turns: unfinished, step: null }
   }
 
   /** The owner is gone; the next one claims, and its client opens the conversation again with what it shows. */
@@ -157,6 +157,8 @@ class World {
         case 'answer':
           this.answers.set(effect.key, effect.answer)
           break
+        case 'deleted':
+          throw new Error('nobody has asked for that')
         case 'publish':
           this.jobs.add(effect.turn.turnId)
           break

@@ -13,6 +13,8 @@ export type Step =
   | { readonly type: 'accepting'; readonly event: AcceptEvent; readonly ended: Ended | null; readonly title: string | null }
   | { readonly type: 'beginning'; readonly event: BeginEvent; readonly turn: Turn }
   | { readonly type: 'ending'; readonly ended: Ended; readonly promoted: string | null; readonly answer: EndAnswer | null }
+  | { readonly type: 'renaming'; readonly event: Extract<DurableEvent, { type: 'rename' }> }
+  | { readonly type: 'deleting'; readonly event: Extract<DurableEvent, { type: 'delete' }> }
   /** Waits for the bridge's last word on a run that this owner did not hold from its start. */
   | { readonly type: 'aborting'; readonly turnId: string; readonly event: DurableEvent }
 
@@ -29,6 +31,8 @@ export interface ConversationState {
   readonly title: string | null
   readonly model: string | null
   readonly system: string | null
+  /** When it was used last, in milliseconds since the epoch. */
+  readonly updatedAt: number
   /** The newest message id given out. */
   readonly leaf: number | null
   /** Unfinished turns. Only the first may be other than waiting. */

@@ -9,7 +9,7 @@ export type Post = (item: FollowedItem, urgent: boolean) => void
 
 type TextItem = Extract<FollowedItem, readonly [number, number, number, 'text', unknown]>
 
-const relayed: ReadonlySet<ServerEvent['type']> = new Set<FollowedEvent['type']>(['message.added', 'conversation.updated', 'turn.queued', 'turn.started', 'turn.finished', 'turn.failed'])
+const relayed: ReadonlySet<ServerEvent['type']> = new Set<FollowedEvent['type']>(['message.added', 'conversation.updated', 'conversation.deleted', 'turn.queued', 'turn.started', 'turn.finished', 'turn.failed'])
 
 export class Follower implements FeedTap {
   readonly conversationId: number

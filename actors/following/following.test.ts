@@ -125,6 +125,31 @@ t.test('the lane and the trace of a command go with it to the owner and to the b
   }
 })
 
+t.test('a conversation is renamed and deleted from whichever edge, for the clients of all', async (t) => {
+  const { owner, other, id, near, far, bridge, moved } = await twoEdges(t)
+  const renamed = await other.runtime.service.rename('ann', { type: 'conversation.rename', conversation_id: id, title: 'New' })
+  for (const device of [near, far]) await device.until(() => device.events.some((event) => event.type === 'conversation.updated' && event.title === 'New' && event.updated_at === renamed.updated_at))
+  t.match((await owner.runtime.service.list('ann', { type: 'conversation.list' })).conversations, [{ title: 'New', updated_at: renamed.updated_at }])
+  t.equal(await code(other.runtime.service.rename('bob', { type: 'conversation.rename', conversation_id: id, title: 'Mine' })), 'conversation_not_found')
+  t.equal(await code(other.runtime.service.delete('bob', { type: 'conversation.delete', conversation_id: id })), 'conversation_not_found')
+  const { turn_id } = await send(owner, 'ann', id, 'go')
+  const run = await bridge.run()
+  run.say('half')
+  await far.until(() => far.text.get(turn_id) === 'half')
+  t.same(await other.runtime.service.delete('ann', { type: 'conversation.delete', conversation_id: id }), { type: 'conversation.deleted', conversation_id: id })
+  for (const device of [near, far]) {
+    await device.until(() => device.events.some(({ type }) => type === 'conversation.deleted'))
+    t.same(device.events.slice(-2).map(({ type }) => type), ['turn.finished', 'conversation.deleted'])
+    t.equal(device.text.get(turn_id), 'half')
+  }
+  await until(() => moved() === 1 && other.runtime.counts().mirrors === 0 && owner.runtime.counts().actors === 0)
+  t.equal(await run.finish(), 'abort')
+  for (const edge of [owner, other]) {
+    t.equal(await code(send(edge, 'ann', id, 'hello?')), 'conversation_not_found')
+    t.equal(await code(edge.runtime.service.delete('ann', { type: 'conversation.delete', conversation_id: id })), 'conversation_not_found')
+  }
+})
+
 t.test('what is lost on the way is noticed by the next item, or by the digest, and the client opens the conversation again', async (t) => {
   let losses = 0
   let lose = false

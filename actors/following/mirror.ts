@@ -70,6 +70,8 @@ export class Mirror {
         return true
       case 'event':
         this.#feed.emit(content)
+        // The mirror ends with the next item, and its clients hear no more.
+        if (content.type === 'conversation.deleted') this.#feed.flush()
         return true
       case 'opened':
         this.#opened(content.opening, content.opened)

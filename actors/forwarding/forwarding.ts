@@ -33,6 +33,18 @@ export class Forwarding {
     return reply
   }
 
+  async rename(node: string, userId: string, command: CommandOf<'conversation.rename'>): Promise<ReplyOf<'conversation.rename'>> {
+    const reply = await this.#ask(node, userId, command)
+    if (reply.type !== 'conversation.renamed') throw new ChatError('internal')
+    return reply
+  }
+
+  async delete(node: string, userId: string, command: CommandOf<'conversation.delete'>): Promise<ReplyOf<'conversation.delete'>> {
+    const reply = await this.#ask(node, userId, command)
+    if (reply.type !== 'conversation.deleted') throw new ChatError('internal')
+    return reply
+  }
+
   async #ask(node: string, userId: string, command: ForwardRequest['command'], origin?: Origin): Promise<Extract<ForwardReply, { type: 'answered' }>['reply']> {
     // The ref is the client's connection's.
     const { ref: _, ...rest }: ForwardRequest['command'] & { readonly ref?: string | number } = command

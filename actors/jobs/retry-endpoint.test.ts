@@ -62,7 +62,11 @@ t.test('only a turn that failed is retried, and only in its own conversation', a
   await (await bridge.run()).finish()
   const dead = await send(edge, 'ann', id, 'not fine')
   await (await bridge.run()).finish(failed)
-  for (const [turn_id, conversation_id] of [[finished.turn_id, id], [dead.turn_id, another], [newTurnId(3), id]] as const) {
+  const gone = await create(edge)
+  const deadAndGone = await send(edge, 'ann', gone, 'not fine either')
+  await (await bridge.run()).finish(failed)
+  await edge.runtime.service.delete('ann', { type: 'conversation.delete', conversation_id: gone })
+  for (const [turn_id, conversation_id] of [[finished.turn_id, id], [dead.turn_id, another], [newTurnId(3), id], [deadAndGone.turn_id, gone]] as const) {
     t.match(decodeRetryReply(await channel.request(retrySubject, encodeBus({ v: busVersion, turn_id, conversation_id }), { timeoutMs: 10_000 })), { type: 'refused', code: 'turn_not_found' })
   }
   t.equal(edge.runtime.counts().turns, 0)

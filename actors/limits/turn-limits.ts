@@ -118,6 +118,8 @@ export function limitTurns(service: ConversationService, options: TurnLimitOptio
     edit: (userId, command, origin = {}) => start(userId, command, origin, (by) => service.edit(userId, command, by)),
     regenerate: (userId, command, origin = {}) => start(userId, command, origin, (by) => service.regenerate(userId, command, by)),
     stop: (userId, command) => service.stop(userId, command),
+    rename: (userId, command) => service.rename(userId, command),
+    delete: (userId, command) => service.delete(userId, command),
     follow: (userId, turn, client, onMoved) => service.follow(userId, turn, client, onMoved),
     turn: (userId, turnId) => service.turn(userId, turnId),
     ownerOf: (conversationId) => service.ownerOf(conversationId),

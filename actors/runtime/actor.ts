@@ -84,6 +84,7 @@ export class ConversationActor {
       title: conversation.title,
       model: conversation.model,
       system: conversation.system,
+      updatedAt: conversation.updatedAt,
       leaf: conversation.lastMessageId,
       turns,
       step: null,
@@ -206,6 +207,10 @@ export class ConversationActor {
         case 'askAbort':
           await this.#apply(await this.#lastWord(effect))
           break
+        case 'deleted':
+          this.feed.flush()
+          this.drop()
+          break
         case 'drop':
           this.drop()
           break
@@ -221,7 +226,11 @@ export class ConversationActor {
       const write = { ...effect.write, conversationId: this.conversationId, token: this.#token }
       const result = await this.#host.store.write(write, effect.refusable ? { giveUpAfterMs: patienceMs } : {})
       this.#host.contexts.committed(this.conversationId, this.#state.turns, write, result)
-      if (result.status === 'committed') for (const end of write.ends ?? []) this.#tellEnd(end)
+      if (result.status === 'committed') {
+        for (const end of write.ends ?? []) this.#tellEnd(end)
+        // Its turns have ended with it.
+        if (write.remove === true) for (const { turnId } of this.#state.turns) this.#tellEnd({ turnId, usage: null, cached: false })
+      }
       if (result.status === 'refused') this.#host.fault('Postgres refused a row', new Error(`SQLSTATE ${result.sqlState}`), this.conversationId)
       return { type: 'written', now: this.#host.now(), result }
     } catch (error) {
@@ -233,7 +242,7 @@ export class ConversationActor {
     }
   }
 
-  #tellEnd({ turnId, usage, cached }: EndTurn): void {
+  #tellEnd({ turnId, usage, cached }: Pick<EndTurn, 'turnId' | 'usage' | 'cached'>): void {
     const turn = this.#state.turns.find((each) => each.turnId === turnId)
     if (turn === undefined) return
     const { userId } = this.#state
@@ -246,7 +255,7 @@ export class ConversationActor {
    */
   async #settle(): Promise<ConversationEvent> {
     const { step } = this.#state
-    if (step?.type === 'accepting') this.#answer(step.event.key, { type: 'error', code: 'unavailable' })
+    if (step?.type === 'accepting' || step?.type === 'renaming' || step?.type === 'deleting') this.#answer(step.event.key, { type: 'error', code: 'unavailable' })
     for (let attempt = 1; ; attempt += 1) {
       await this.#host.pause(attempt)
       // A claim now would fence out the conversation's next actor, which may be this process's own.
@@ -299,6 +308,7 @@ export class ConversationActor {
         break
       case 'write':
       case 'askAbort':
+      case 'deleted':
       case 'drop':
         throw new Error(`${effect.type} follows a durable event only`)
     }

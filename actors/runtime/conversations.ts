@@ -139,6 +139,34 @@ export class Conversations implements ConversationService {
     )
   }
 
+  rename(userId: string, command: CommandOf<'conversation.rename'>): Promise<ReplyOf<'conversation.rename'>> {
+    const { local, forwarding } = this.#options
+    return this.#run(
+      userId,
+      command.conversation_id,
+      (actor) => local.rename(actor, command.title),
+      (node) => forwarding.rename(node, userId, command),
+    )
+  }
+
+  async delete(userId: string, command: CommandOf<'conversation.delete'>): Promise<ReplyOf<'conversation.delete'>> {
+    const { local, forwarding } = this.#options
+    const { conversation_id } = command
+    await this.#requireOwn(userId, conversation_id, 'conversation_not_found')
+    try {
+      return await this.#run(
+        userId,
+        conversation_id,
+        (actor) => local.delete(actor),
+        (node) => forwarding.delete(node, userId, command),
+      )
+    } catch (error) {
+      // It was there: this very command has deleted it, and the word of that was lost, or another has.
+      if (error instanceof ChatError && error.code === 'conversation_not_found') return { type: 'conversation.deleted', conversation_id }
+      throw error
+    }
+  }
+
   load(): { readonly queue_depth: number; readonly eta_ms: number } {
     const { queueDepth, etaMs } = this.#options.load()
     return { queue_depth: queueDepth, eta_ms: etaMs }

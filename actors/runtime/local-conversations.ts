@@ -84,6 +84,18 @@ export class LocalConversations {
     throw errorOf(answer)
   }
 
+  async rename(actor: ConversationActor, title: string): Promise<ReplyOf<'conversation.rename'>> {
+    const answer = await actor.perform((key) => ({ type: 'rename', key, title }), patienceMs)
+    if (answer?.type === 'renamed') return answer.reply
+    throw errorOf(answer)
+  }
+
+  async delete(actor: ConversationActor): Promise<ReplyOf<'conversation.delete'>> {
+    const answer = await actor.perform((key) => ({ type: 'delete', key }), patienceMs)
+    if (answer?.type === 'deleted') return { type: 'conversation.deleted', conversation_id: actor.conversationId }
+    throw errorOf(answer)
+  }
+
   async #accept(actor: ConversationActor, command: AcceptCommand, origin: Origin, interrupts: boolean, wishes: { readonly model: string | null; readonly params: Params }, target: () => Promise<AcceptEvent['user']>): Promise<ReplyOf<'message.send'>> {
     const { now, turnDeadlineMs } = this.#options
     const hash = commandHash(command)

@@ -28,9 +28,19 @@ export class OwnedConversations {
   /** Rejects with ChatError, `moved` where the conversation is another's, and with Superseded. */
   async perform(userId: string, command: ForwardRequest['command'], origin: Origin): Promise<Extract<ForwardReply, { type: 'answered' }>['reply']> {
     const { local } = this.#options
-    if (command.type !== 'turn.stop') return local.accept(await this.#actor(userId, command.conversation_id, 'conversation_not_found'), command, origin)
-    const conversationId = await this.#conversationOf(command.turn_id)
-    return local.stop(await this.#actor(userId, conversationId, 'turn_not_found'), command.turn_id)
+    if (command.type === 'turn.stop') {
+      const conversationId = await this.#conversationOf(command.turn_id)
+      return local.stop(await this.#actor(userId, conversationId, 'turn_not_found'), command.turn_id)
+    }
+    const actor = await this.#actor(userId, command.conversation_id, 'conversation_not_found')
+    switch (command.type) {
+      case 'conversation.rename':
+        return local.rename(actor, command.title)
+      case 'conversation.delete':
+        return local.delete(actor)
+      default:
+        return local.accept(actor, command, origin)
+    }
   }
 
   /** As `perform`. `take` is called in the turn of the event loop in which the snapshot holds. */

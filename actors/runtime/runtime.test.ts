@@ -60,6 +60,32 @@ t.test('a conversation that begins with a history goes on from it, and one that 
   t.equal(await code(create([{ role: 'user', content: '\ud800' }])), 'text_not_well_formed')
 })
 
+t.test('a deleted conversation ends what is under way in it, and is there for nobody', async (t) => {
+  const { edge, bridge, id, device } = await newChat(t, postgres)
+  const { service } = edge.runtime
+  const running = await send(edge, 'ann', id, 'a story')
+  const waiting = await send(edge, 'ann', id, 'and another')
+  const run = await bridge.run()
+  run.say('Once')
+  await device.until(() => device.text.get(running.turn_id) === 'Once')
+  const remove = () => service.delete('ann', { type: 'conversation.delete', conversation_id: id })
+  const deleted = { type: 'conversation.deleted', conversation_id: id }
+  t.same(await Promise.all([remove(), remove()]), [deleted, deleted])
+  t.equal(await code(remove()), 'conversation_not_found')
+  t.equal(await code(send(edge, 'ann', id, 'too late')), 'conversation_not_found')
+  t.same(device.events.slice(-3).map(({ type }) => type), ['turn.finished', 'turn.finished', 'conversation.deleted'])
+  t.match([device.ends.get(running.turn_id), device.ends.get(waiting.turn_id)], [{ reason: 'stopped', end: 4 }, { reason: 'stopped', end: 0 }])
+  t.equal(await run.finish(), 'abort')
+  t.same(bridge.aborted, [running.turn_id])
+  t.equal(await code(open(edge, 'ann', id, new Device())), 'conversation_not_found')
+  t.equal(await code(service.history('ann', { type: 'history.get', conversation_id: id })), 'conversation_not_found')
+  t.equal(await code(service.stop('ann', { type: 'turn.stop', turn_id: running.turn_id })), 'turn_not_found')
+  t.equal(await code(service.turn('ann', running.turn_id)), 'turn_not_found')
+  t.equal(await service.ownerOf(id), null)
+  t.same((await service.list('ann', { type: 'conversation.list' })).conversations, [])
+  t.same(edge.runtime.counts(), { actors: 0, turns: 0, mirrors: 0, followers: 0 })
+})
+
 t.test('a message sent twice is answered once, and another under the same key is refused', async (t) => {
   const { edge: startOne, bridge: startBridge } = await newWorld(t, postgres)
   const edge = await startOne()

@@ -24,6 +24,7 @@ export class FakeConversation {
   readonly turns: FakeTurn[] = []
   /** The page that one `conversation.opened` or `history` holds. */
   page = 200
+  title = 'Fake'
   readonly #answers = new Map<string, ReplyOf<'message.send'>>()
   readonly #tell: (event: ServerEvent) => void
 
@@ -100,6 +101,20 @@ export class FakeConversation {
     this.#tell({ type: 'turn.failed', turn_id: turn.turnId, attempt: turn.attempt, message_id: turn.replyMessageId, end: turn.text.length, error })
   }
 
+  /** Gives the time of the change. */
+  rename(title: string): string {
+    const updated_at = new Date().toISOString()
+    this.title = title
+    this.#tell({ type: 'conversation.updated', conversation_id: this.id, title, updated_at })
+    return updated_at
+  }
+
+  /** It was deleted. */
+  end(): void {
+    for (const turn of this.unfinished) this.finish(turn, 'stopped')
+    this.#tell({ type: 'conversation.deleted', conversation_id: this.id })
+  }
+
   opened(command: CommandOf<'conversation.open'>): ReplyOf<'conversation.open'> {
     const { cursor } = command
     const cursorTurn = this.turns.find(({ turnId }) => turnId === cursor?.turn_id)
@@ -108,7 +123,7 @@ export class FakeConversation {
     const beyond = this.messages.filter(({ message_id }) => cursor === undefined || message_id > start)
     const messages = beyond.slice(-this.page)
     return {
-      type: 'conversation.opened', conversation_id: this.id, title: 'Fake', messages, active_leaf: this.messages.at(-1)?.message_id ?? null,
+      type: 'conversation.opened', conversation_id: this.id, title: this.title, messages, active_leaf: this.messages.at(-1)?.message_id ?? null,
       has_more: messages.length < beyond.length, reset: cursor !== undefined && messages.length < beyond.length,
       turns: this.unfinished.map((turn) => {
         const offset = cursor?.turn_id === turn.turnId && cursor.attempt === turn.attempt ? Math.min(cursor.offset ?? 0, turn.text.length) : 0

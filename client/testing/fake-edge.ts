@@ -187,6 +187,13 @@ export class FakeEdge {
       }
       case 'conversation.list':
         return { type: 'conversations', has_more: false, conversations: [...this.conversations.keys()].map((conversation_id) => ({ conversation_id, title: null, created_at: '2026-11-24T12:00:00.000Z', updated_at: '2026-11-24T12:00:00.000Z' })) }
+      case 'conversation.rename':
+        return { type: 'conversation.renamed', conversation_id: command.conversation_id, title: command.title, updated_at: this.#find(command.conversation_id).rename(command.title) }
+      case 'conversation.delete':
+        this.#find(command.conversation_id).end()
+        this.conversations.delete(command.conversation_id)
+        this.broadcast({ type: 'conversation.closed', conversation_id: command.conversation_id })
+        return { type: 'conversation.deleted', conversation_id: command.conversation_id }
       case 'conversation.open':
         return this.#find(command.conversation_id).opened(command)
       case 'conversation.close':

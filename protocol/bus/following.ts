@@ -24,7 +24,7 @@ export const ShownText = Type.Object({ turn_id: TurnId, attempt: Attempt, text: 
 export type ShownText = Static<typeof ShownText>
 
 /** All events of a conversation but `turn.delta`, which the mirror's edge makes itself. */
-export const FollowedEvent = Type.Union([events['message.added'], events['conversation.updated'], events['turn.queued'], events['turn.started'], events['turn.finished'], events['turn.failed']])
+export const FollowedEvent = Type.Union([events['message.added'], events['conversation.updated'], events['conversation.deleted'], events['turn.queued'], events['turn.started'], events['turn.finished'], events['turn.failed']])
 export type FollowedEvent = Static<typeof FollowedEvent>
 
 /**

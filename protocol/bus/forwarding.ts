@@ -3,6 +3,8 @@
  * them on to the owner's. They have passed the checks of the WebSocket before.
  */
 import Type, { type Static } from 'typebox'
+import { ConversationDelete, ConversationDeleted } from '../websocket/commands/conversation-delete.ts'
+import { ConversationRename, ConversationRenamed } from '../websocket/commands/conversation-rename.ts'
 import { MessageEdit } from '../websocket/commands/message-edit.ts'
 import { MessageAccepted, MessageSend } from '../websocket/commands/message-send.ts'
 import { TurnRegenerate } from '../websocket/commands/turn-regenerate.ts'
@@ -30,8 +32,8 @@ export const TurnRetry = Type.Object({
 })
 export type TurnRetry = Static<typeof TurnRetry>
 
-export const ForwardRequest = Type.Object({ v: Version, user_id: UserId, command: Type.Union([MessageSend, MessageEdit, TurnRegenerate, TurnStop, TurnRetry]), origin: Type.Optional(Origin) })
+export const ForwardRequest = Type.Object({ v: Version, user_id: UserId, command: Type.Union([MessageSend, MessageEdit, TurnRegenerate, TurnStop, TurnRetry, ConversationRename, ConversationDelete]), origin: Type.Optional(Origin) })
 export type ForwardRequest = Static<typeof ForwardRequest>
 
-export const ForwardReply = Type.Union([Type.Object({ v: Version, type: Type.Literal('answered'), reply: Type.Union([MessageAccepted, TurnStopped]) }), Refused, Moved])
+export const ForwardReply = Type.Union([Type.Object({ v: Version, type: Type.Literal('answered'), reply: Type.Union([MessageAccepted, TurnStopped, ConversationRenamed, ConversationDeleted]) }), Refused, Moved])
 export type ForwardReply = Static<typeof ForwardReply>

@@ -120,7 +120,7 @@ const conceptsAndPromises = `## Concepts
 ## Promises
 
 1. \`message.accepted\` means stored: no crash of any process loses the message or its turn.
-2. Every accepted turn ends in exactly one \`turn.finished\` or \`turn.failed\`, and its reply is stored, even if it is partial or empty.
+2. Every accepted turn ends in exactly one \`turn.finished\` or \`turn.failed\`, and its reply is stored, even if it is partial or empty, for as long as its conversation is not deleted.
 3. The deltas of a turn's last attempt, joined, are the reply that is stored: nothing missing, doubled or out of order.
 4. A repeated \`client_message_id\` starts nothing.
 5. A client that reconnects with its cursor gets the very next character, from whichever server, while the same generation goes on.`
@@ -134,7 +134,7 @@ Open every conversation anew with its cursor. In \`conversation.opened\`:
 - \`has_more\` with a cursor means that more has been said than one page holds: drop the older messages that you hold, and fetch them with \`history.get\` when somebody scrolls there. Without a cursor it means that there is an older page.
 - \`reset\` means that the server could not use the cursor: drop your copy, and take what this message says.
 
-A conversation may be opened again on the same connection, from its cursor, whenever you have missed something. \`conversation.closed\` that you did not ask for means that the server let go of the conversation: open it again, too.
+A conversation may be opened again on the same connection, from its cursor, whenever you have missed something. \`conversation.closed\` that you did not ask for means that the server let go of the conversation: open it again, too. Where that gets \`conversation_not_found\`, it was deleted.
 
 Then send every command again that was not answered. Sends, edits and regenerations are safe to repeat, as they carry their key.
 

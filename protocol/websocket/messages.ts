@@ -3,8 +3,10 @@ import type { Permission } from '../permissions.ts'
 import { AuthRefresh, AuthRefreshed } from './commands/auth-refresh.ts'
 import { ConversationClose, ConversationClosed } from './commands/conversation-close.ts'
 import { ConversationCreate, ConversationCreated } from './commands/conversation-create.ts'
+import { ConversationDelete, ConversationDeleted } from './commands/conversation-delete.ts'
 import { ConversationList, Conversations } from './commands/conversation-list.ts'
 import { ConversationOpen, ConversationOpened } from './commands/conversation-open.ts'
+import { ConversationRename, ConversationRenamed } from './commands/conversation-rename.ts'
 import { Hello, Welcome } from './commands/hello.ts'
 import { History, HistoryGet } from './commands/history-get.ts'
 import { MessageEdit } from './commands/message-edit.ts'
@@ -36,6 +38,8 @@ export const commands = {
   'conversation.open': { command: ConversationOpen, reply: ConversationOpened, permission: 'conversations:read' },
   'conversation.close': { command: ConversationClose, reply: ConversationClosed, permission: 'conversations:read' },
   'conversation.list': { command: ConversationList, reply: Conversations, permission: 'conversations:read' },
+  'conversation.rename': { command: ConversationRename, reply: ConversationRenamed, permission: 'conversations:write' },
+  'conversation.delete': { command: ConversationDelete, reply: ConversationDeleted, permission: 'conversations:write' },
   'message.send': { command: MessageSend, reply: MessageAccepted, permission: 'turns:write' },
   'message.edit': { command: MessageEdit, reply: MessageAccepted, permission: 'turns:write' },
   'turn.regenerate': { command: TurnRegenerate, reply: MessageAccepted, permission: 'turns:write' },
@@ -48,6 +52,7 @@ export const commands = {
 export const events = {
   'message.added': MessageAdded,
   'conversation.updated': ConversationUpdated,
+  'conversation.deleted': ConversationDeleted,
   'turn.queued': TurnQueued,
   'turn.started': TurnStarted,
   'turn.delta': TurnDelta,

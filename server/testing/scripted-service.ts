@@ -79,6 +79,8 @@ export function scriptedService(script: Partial<ConversationService> = {}): Scri
       throw new ChatError('turn_not_found')
     },
     ownerOf: async () => null,
+    rename: async (_, command) => ({ type: 'conversation.renamed', conversation_id: command.conversation_id, title: command.title, updated_at: createdAt }),
+    delete: async (_, command) => ({ type: 'conversation.deleted', conversation_id: command.conversation_id }),
     stop: async (_, command) => ({ type: 'turn.stopped', turn_id: command.turn_id }),
     load: () => ({ queue_depth: 0, eta_ms: 0 }),
     ...script,

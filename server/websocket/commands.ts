@@ -4,7 +4,7 @@ import type { Command, CommandOf, Reply, ReplyOf } from '../../protocol/websocke
 import type { ConversationService, TurnOrigin } from '../../actors/conversation-service.ts'
 
 /** Commands whose reply is small: they run as they come, also while the connection takes nothing. */
-export type DirectCommand = CommandOf<'conversation.create' | 'message.send' | 'message.edit' | 'turn.regenerate' | 'turn.stop' | 'auth.refresh' | 'ping'>
+export type DirectCommand = CommandOf<'conversation.create' | 'conversation.rename' | 'conversation.delete' | 'message.send' | 'message.edit' | 'turn.regenerate' | 'turn.stop' | 'auth.refresh' | 'ping'>
 /** Commands whose reply may be a page of 256 KiB, and those that must keep their order with them: one at a time, once the connection is writable. */
 export type OrderedCommand = CommandOf<'conversation.list' | 'conversation.open' | 'conversation.close' | 'history.get'>
 
@@ -18,6 +18,10 @@ export function perform(service: ConversationService, userId: string, command: E
   switch (command.type) {
     case 'conversation.create':
       return service.create(userId, command)
+    case 'conversation.rename':
+      return service.rename(userId, command)
+    case 'conversation.delete':
+      return service.delete(userId, command)
     case 'conversation.list':
       return service.list(userId, command)
     case 'history.get':
