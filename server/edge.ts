@@ -29,6 +29,7 @@ import { Bodies } from './http/body.ts'
 import { Exchanges } from './http/exchanges.ts'
 import { bind } from './http/operation-group.ts'
 import type { ClientAddresses } from './http/client-address.ts'
+import { OriginRules } from './http/origin-rules.ts'
 import { serveHttp, type HttpHandler } from './http/router.ts'
 import { problem, problemOf, type HttpAnswer } from './http/answer.ts'
 import { healthAnswer, readyAnswer } from './http/status-routes.ts'
@@ -119,7 +120,7 @@ class EdgeService implements Edge {
     })
     const monotonic = (): number => options.clock.monotonic()
     this.#bodies = new Bodies(monotonic)
-    this.#exchanges = new Exchanges(monotonic)
+    this.#exchanges = new Exchanges({ monotonic })
     this.#metrics = createEdgeMetrics(options.metrics, () => ({ connections: this.#sessions.size, blocked: this.#sessions.blockedCount }))
   }
 
@@ -156,6 +157,8 @@ class EdgeService implements Edge {
 
   #serve(page: Page): void {
     const { service, authenticator, tickets, streamTickets, models, addresses, limits: { plans, admission, metrics: limitMetrics }, node, logger, clock, host, allowedOrigins } = this.#options
+    const policy = { allowed: allowedOrigins, onLoopback: isLoopback(host) }
+    const origins = new OriginRules({ ...policy, asksForNoCredentials: !authenticator.isRequired })
     serveWebSockets(this.#app, {
       context: {
         service,
@@ -176,20 +179,19 @@ class EdgeService implements Edge {
       },
       sessions: this.#sessions,
       addresses,
-      origins: { allowed: allowedOrigins, onLoopback: isLoopback(host) },
+      origins: policy,
       isDraining: () => this.#isDraining,
     })
     const api = new Api({
       operations: [...bind(restOperations, restHandlers({ service, tickets }), problemOf), ...bind(openAiOperations, openAiHandlers({ models }), openAiErrorAnswer)],
       identify: requestIdentity(authenticator, streamTickets),
-      addresses,
       admission,
       bodies: this.#bodies,
-      exchanges: this.#exchanges,
+      origins,
       isDraining: () => this.#isDraining,
       logger,
     })
-    serveHttp(this.#app, { api, get: this.#routes(), otherwise: (request) => page.answer(request), notFound }, logger)
+    serveHttp(this.#app, { api, get: this.#routes(), otherwise: (request) => page.answer(request), notFound }, { exchanges: this.#exchanges, origins, addresses, logger })
   }
 
   #routes(): ReadonlyMap<string, HttpHandler> {

@@ -84,6 +84,8 @@ function textPart(schema: TObject | undefined, where: 'path' | 'query' | 'header
     for (const [name, property] of properties) {
       const text = lookup(name)
       if (text === undefined) continue
+      // Servers and clients disagree on the encoding of any other, and the library cuts such bytes off at the ends.
+      if (where === 'header' && !isAscii(text)) throw fieldFault(where, name, 'is not ASCII')
       if (!isWellFormed(text)) throw fieldFault(where, name, 'is not well-formed text')
       values[name] = coerced(text, property)
     }
@@ -91,6 +93,10 @@ function textPart(schema: TObject | undefined, where: 'path' | 'query' | 'header
     const name = firstFault(validator.Errors(values)).slice(1).split('/')[0] ?? ''
     throw fieldFault(where, name, 'is missing, of the wrong type or out of range')
   }
+}
+
+function isAscii(text: string): boolean {
+  return /^[\x20-\x7e]*$/.test(text)
 }
 
 /** Text as the schema's type; what does not fit stays text, and fails the schema. */

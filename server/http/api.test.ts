@@ -14,6 +14,7 @@ import { Bodies } from './body.ts'
 import { ClientAddresses } from './client-address.ts'
 import { Exchanges } from './exchanges.ts'
 import { bind, type Handlers } from './operation-group.ts'
+import { OriginRules } from './origin-rules.ts'
 import { serveHttp } from './router.ts'
 import type { StreamListener, StreamSink } from './stream-sink.ts'
 
@@ -40,7 +41,10 @@ async function serve(t: Test, handlers: Partial<Handlers<typeof operations>>): P
   const monotonic = (): number => served.nowMs
   const nothing = (): void => {}
   const logger = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: (fault: unknown) => void faults.push(fault), fatal: nothing, child: () => logger }
-  const served = { port: 0, exchanges: new Exchanges(monotonic), bodies: new Bodies(monotonic), faults, identity: anyone, nowMs: 0 }
+  const exchanges = new Exchanges({ monotonic })
+  const addresses = new ClientAddresses({ trusted: [], header: 'x-forwarded-for' })
+  const origins = new OriginRules({ allowed: null, onLoopback: true, asksForNoCredentials: false })
+  const served = { port: 0, exchanges, bodies: new Bodies(monotonic), faults, identity: anyone, nowMs: 0 }
   const all: Handlers<typeof operations> = {
     echo: ({ params, body }) => ({ status: 200, headers: {}, body: JSON.stringify({ ...params, ...body }) }),
     read: ({ params }) => ({ status: 200, headers: {}, body: params.id }),
@@ -50,14 +54,13 @@ async function serve(t: Test, handlers: Partial<Handlers<typeof operations>>): P
   const api = new Api({
     operations: bind(operations, all, problemOf),
     identify: () => Promise.resolve(served.identity),
-    addresses: new ClientAddresses({ trusted: [], header: 'x-forwarded-for' }),
     admission: testLimits().admission,
     bodies: served.bodies,
-    exchanges: served.exchanges,
+    origins,
     isDraining: () => false,
     logger,
   })
-  serveHttp(app, { api, get: new Map(), otherwise: () => null, notFound: () => problemOf(new ChatError('not_found')) }, logger)
+  serveHttp(app, { api, get: new Map(), otherwise: () => null, notFound: () => problemOf(new ChatError('not_found')) }, { exchanges, origins, addresses, logger })
   const listener = await listen(app, { host: '127.0.0.1', port: 0, isShared: false })
   t.teardown(() => app.close())
   served.port = listener.port
@@ -97,7 +100,7 @@ t.test('what is wrong is told as problem details that name the field', async (t)
   t.match(await (await post(port, '/nowhere', '{}')).json(), { status: 404, code: 'not_found' })
   const method = await fetch(`http://127.0.0.1:${port}/echo/7`, { method: 'DELETE' })
   t.equal(method.status, 405)
-  t.equal(method.headers.get('allow'), 'GET, HEAD, POST')
+  t.equal(method.headers.get('allow'), 'GET, HEAD, OPTIONS, POST')
 })
 
 t.test('who may not do it is refused before the body is looked at', async (t) => {

@@ -1,8 +1,4 @@
-/**
- * The operations of the HTTP API: who asks, whether they may, what they ask, and the answer. Whatever happens, a request
- * gets exactly one answer: uWebSockets.js aborts the process otherwise.
- */
-import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
+/** The operations of the HTTP API: who asks, whether they may, what they ask, and the answer. */
 import { ChatError } from '../../protocol/errors.ts'
 import type { Method, Operation } from '../../protocol/rest/operation.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
@@ -11,12 +7,12 @@ import { missingPermission } from '../auth/authorization.ts'
 import type { Admission, Admitted } from '../limits/admission.ts'
 import type { Answer, Headers, HttpAnswer } from './answer.ts'
 import type { Bodies } from './body.ts'
-import type { ClientAddresses } from './client-address.ts'
-import type { Exchanges } from './exchanges.ts'
+import type { Exchange } from './exchange.ts'
 import type { BoundOperation } from './operation-group.ts'
-import { PathTable, type PathMatch } from './path-match.ts'
-import { HttpRequestContext } from './request-context.ts'
-import { sendAnswer, sendHead } from './send.ts'
+import type { OriginRules } from './origin-rules.ts'
+import { PathTable } from './path-match.ts'
+import type { HttpRequestContext } from './request-context.ts'
+import type { RequestHead } from './request-head.ts'
 
 const defaultBodyBytes = 256 * 1024
 
@@ -25,12 +21,16 @@ type RequestParts = Parameters<BoundOperation['decode']>[0]
 export interface ApiOptions {
   readonly operations: readonly BoundOperation[]
   /** Rejects with ChatError `unauthenticated`, or with another of the catalogue where it cannot be told now. */
+<<<<<<< HEAD
   readonly identify: (request: HttpRequestContext, operation: Operation, address: Pick<RequestParts, 'params' | 'query'>) => Promise<Identity>
   /** Where a request comes from. */
   readonly addresses: ClientAddresses
+=======
+  readonly identify: (request: HttpRequestContext) => Promise<Identity>
+>>>>>>> ff2e4bf (Give each request one exchange: heads that can be read in two ways, hosts and origins are refused, and answers go as they are taken)
   readonly admission: Admission
   readonly bodies: Bodies
-  readonly exchanges: Exchanges
+  readonly origins: OriginRules
   readonly isDraining: () => boolean
   readonly logger: Logger
 }
@@ -51,18 +51,25 @@ export class Api {
     }
   }
 
-  /** False where there is no such path. To be called within the handler of the library. */
-  handle(res: HttpResponse, req: HttpRequest): boolean {
-    const match = this.#paths.match(req.getUrl())
-    if (match === null) return false
-    const method = req.getMethod()
-    const isHead = method === 'head'
-    const bound = match.value.get((isHead ? 'get' : method) as Method)
-    if (bound === undefined) sendAnswer(res, anyOf(match.value).errorAnswer(new ChatError('method_not_allowed'), { Allow: allowed(match.value) }), isHead)
-    else this.#begin(res, req, bound, match, isHead)
-    return true
+  /** The answer, which never rejects; null where there is no such path. To be called within the handler of the library. */
+  handle(exchange: Exchange): Promise<Answer> | null {
+    const { head } = exchange.request
+    const match = this.#paths.match(head.path)
+    if (match === null) return null
+    const { origins } = this.#options
+    const method = head.isHead ? 'get' : head.method
+    const bound = match.value.get(method as Method)
+    if (bound === undefined) return Promise.resolve(this.#otherMethod(head, match.value))
+    exchange.route = bound.id
+    const body = bound.operation.body === undefined ? null : exchange.readBody(this.#options.bodies, bound.operation.bodyBytes ?? defaultBodyBytes)
+    const { request } = exchange
+    const raw = { params: match.params, query: head.query, header: (name: string) => request.header(name) }
+    const answer = this.#answer(bound, exchange, async () => ({ ...raw, body: body === null ? null : await body }))
+    const cors = origins.headers(head)
+    return answer.then((decided) => ({ ...decided, headers: { ...cors, ...decided.headers } }))
   }
 
+<<<<<<< HEAD
   #begin(res: HttpResponse, req: HttpRequest, bound: BoundOperation, match: PathMatch<Methods>, isHead: boolean): void {
     const { bodies, exchanges } = this.#options
     const headers = new Map<string, string>()
@@ -100,6 +107,19 @@ export class Api {
   /** Never rejects. */
   async #answer(bound: BoundOperation, context: HttpRequestContext, address: Pick<RequestParts, 'params' | 'query'>, request: () => Promise<RequestParts>): Promise<Answer> {
     const { identify, admission, isDraining } = this.#options
+=======
+  #otherMethod(head: RequestHead, methods: Methods): HttpAnswer {
+    const { origins } = this.#options
+    const allow = allowed(methods)
+    if (head.method === 'options') return { status: 204, headers: { Allow: allow, ...origins.preflightHeaders(head, allow) }, body: null }
+    return anyOf(methods).errorAnswer(new ChatError('method_not_allowed'), { Allow: allow, ...origins.headers(head) })
+  }
+
+  /** Never rejects. */
+  async #answer(bound: BoundOperation, exchange: Exchange, request: () => Promise<Parameters<BoundOperation['decode']>[0]>): Promise<Answer> {
+    const { identify, admission, isDraining, origins } = this.#options
+    const { request: context } = exchange
+>>>>>>> ff2e4bf (Give each request one exchange: heads that can be read in two ways, hosts and origins are refused, and answers go as they are taken)
     let headers: Headers = {}
     const admitted = async (verdict: Promise<Admitted>): Promise<void> => {
       const { headers: told, refusal } = await verdict
@@ -107,9 +127,16 @@ export class Api {
       if (refusal !== null) throw refusal
     }
     try {
+      const foreign = origins.refusal(context.head)
+      if (foreign !== null) throw foreign
       if (isDraining()) throw new ChatError('draining', undefined, { retryAfterMs: 1000 })
       await admitted(admission.meet(context.address))
+<<<<<<< HEAD
       const identity = bound.operation.permission === 'public' ? nobody : await identify(context, bound.operation, address)
+=======
+      const identity = bound.operation.permission === 'public' ? nobody : await identify(context)
+      exchange.keyId = identity.keyId
+>>>>>>> ff2e4bf (Give each request one exchange: heads that can be read in two ways, hosts and origins are refused, and answers go as they are taken)
       const { permission } = bound.operation
       const missing = missingPermission(identity, permission === 'any' || permission === 'public' ? null : permission)
       if (missing !== null) throw missing
@@ -136,5 +163,5 @@ function anyOf(methods: Methods): BoundOperation {
 
 function allowed(methods: Methods): string {
   const names = [...methods.keys()].map((method) => method.toUpperCase())
-  return (methods.has('get') ? [...names, 'HEAD'] : names).sort().join(', ')
+  return [...names, 'OPTIONS', ...(methods.has('get') ? ['HEAD'] : [])].sort().join(', ')
 }

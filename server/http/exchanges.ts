@@ -1,64 +1,83 @@
-/** All requests that are not answered yet, and all answers that are still being written: their count, their clock, their end. */
-import { ResponseSink, type SinkOwner } from './stream-sink.ts'
+/** All requests that are not over yet: their count, their clock, their end. */
 import type { HttpResponse } from 'uWebSockets.js'
+import { Exchange, type ExchangeOwner, type Outcome, type Stage } from './exchange.ts'
+import type { HttpRequestContext } from './request-context.ts'
 
 /** A stream whose client takes nothing for this long is closed. */
 const stallMs = 30_000
+/** An answer that is not taken by then is cut; where nothing of it is taken, the library ends the connection within 12 s. */
+const sendingMs = 300_000
 
-export class Exchanges implements SinkOwner {
-  readonly #monotonic: () => number
-  readonly #sinks = new Set<ResponseSink>()
-  #waiting = 0
+export interface ExchangesOptions {
+  readonly monotonic: () => number
+  /** Told of each request once it is over. */
+  readonly ended?: (outcome: Outcome) => void
+}
+
+export class Exchanges implements ExchangeOwner {
+  readonly #options: ExchangesOptions
+  readonly #open = new Set<Exchange>()
+  readonly #counts: Record<Stage, number> = { waiting: 0, sending: 0, streaming: 0, over: 0 }
+  #isDraining = false
   #whenNone: (() => void)[] = []
 
-  constructor(monotonic: () => number) {
-    this.#monotonic = monotonic
+  constructor(options: ExchangesOptions) {
+    this.#options = options
   }
 
   /** Requests that wait for their answer. */
   get waiting(): number {
-    return this.#waiting
+    return this.#counts.waiting
+  }
+
+  /** Whole answers that clients have not taken yet. */
+  get sending(): number {
+    return this.#counts.sending
   }
 
   /** Answers that are being streamed. */
   get streaming(): number {
-    return this.#sinks.size
+    return this.#counts.streaming
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining
   }
 
   monotonic(): number {
-    return this.#monotonic()
+    return this.#options.monotonic()
   }
 
-  begin(): void {
-    this.#waiting += 1
+  /** To be called within the handler of the library. */
+  begin(res: HttpResponse, request: HttpRequestContext): Exchange {
+    const exchange = new Exchange(res, request, this)
+    this.#open.add(exchange)
+    this.#counts.waiting += 1
+    return exchange
   }
 
-  /** Answered, or its client is gone. */
-  answered(): void {
-    this.#waiting -= 1
-    this.#tellIfNone()
+  moved(exchange: Exchange, from: Stage, to: Stage): void {
+    this.#counts[from] -= 1
+    this.#counts[to] += 1
+    if (to === 'over') this.#open.delete(exchange)
   }
 
-  stream(res: HttpResponse): ResponseSink {
-    const sink = new ResponseSink(res, this)
-    this.#sinks.add(sink)
-    return sink
-  }
-
-  over(sink: ResponseSink): void {
-    this.#sinks.delete(sink)
-    this.#tellIfNone()
+  over(outcome: Outcome): void {
+    this.#options.ended?.(outcome)
+    if (this.#open.size > 0) return
+    for (const resolve of this.#whenNone.splice(0)) resolve()
   }
 
   /** To be called each second or so. */
   tick(): void {
-    for (const sink of this.#sinks) if (sink.stalledMs() >= stallMs) sink.giveUp()
+    for (const exchange of this.#open) if (exchange.stalledMs() >= stallMs || exchange.sendingMs() >= sendingMs) exchange.giveUp()
   }
 
   /** Tells streams that they are to end, and resolves once all is answered and written; at the deadline by force. */
   async drain(deadlineMs: number): Promise<void> {
-    for (const sink of [...this.#sinks]) sink.draining()
-    if (this.#waiting + this.#sinks.size > 0) {
+    this.#isDraining = true
+    for (const exchange of [...this.#open]) exchange.draining()
+    if (this.#open.size > 0) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, deadlineMs)
         this.#whenNone.push(() => {
@@ -71,12 +90,6 @@ export class Exchanges implements SinkOwner {
   }
 
   cutAll(): void {
-    for (const sink of [...this.#sinks]) sink.giveUp()
-  }
-
-  #tellIfNone(): void {
-    if (this.#waiting + this.#sinks.size > 0) return
-    for (const resolve of this.#whenNone.splice(0)) resolve()
+    for (const exchange of [...this.#open]) exchange.giveUp()
   }
 }
-

@@ -10,7 +10,7 @@ import { brotliCompress, constants, gzip } from 'node:zlib'
 import { chooseCoding, type Coding } from './accept-encoding.ts'
 import type { HttpAnswer } from './answer.ts'
 import { contentTypeOf } from './content-types.ts'
-import type { RequestHead } from './router.ts'
+import type { RequestHead } from './request-head.ts'
 import { pageSecurityPolicy } from './security-headers.ts'
 
 interface PageFile {
@@ -58,7 +58,7 @@ export class Page {
     await this.#compressing
   }
 
-  answer(request: RequestHead): HttpAnswer | null {
+  answer(request: Pick<RequestHead, 'path' | 'header'>): HttpAnswer | null {
     const file = this.#files.get(request.path)
     if (file === undefined) return request.path === '/' ? notBuilt : null
     const coding = chooseCoding(request.header('accept-encoding'), new Set(file.compressed.keys()))

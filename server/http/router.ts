@@ -2,21 +2,18 @@
  * All HTTP of the edge: the API, a few exact paths that can only be read, and the page. GET answers HEAD too. Whatever a
  * handler does, the request is answered: uWebSockets.js aborts the process otherwise.
  */
-import type { HttpResponse, TemplatedApp } from 'uWebSockets.js'
+import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js'
 import type { Logger } from '../../platform/logging/logger.ts'
-import { errorProblem, problem, type HttpAnswer } from './answer.ts'
+import { errorProblem, problem, problemOf, type Answer, type HttpAnswer } from './answer.ts'
 import type { Api } from './api.ts'
-import { sendAnswer } from './send.ts'
+import type { ClientAddresses } from './client-address.ts'
+import type { Exchange } from './exchange.ts'
+import type { Exchanges } from './exchanges.ts'
+import type { OriginRules } from './origin-rules.ts'
+import { HttpRequestContext } from './request-context.ts'
+import { RequestHead } from './request-head.ts'
 
-/** Valid until the handler returns or first awaits. */
-export interface RequestHead {
-  readonly method: string
-  readonly path: string
-  /** Empty where there is none; `name` in lower case. */
-  header(name: string): string
-}
-
-export type HttpHandler = (request: RequestHead) => HttpAnswer | Promise<HttpAnswer>
+export type HttpHandler = (request: Pick<RequestHead, 'path' | 'header'>) => HttpAnswer | Promise<HttpAnswer>
 
 export interface HttpRoutes {
   readonly api: Api
@@ -26,41 +23,52 @@ export interface HttpRoutes {
   readonly notFound: (path: string) => HttpAnswer
 }
 
-export function serveHttp(app: TemplatedApp, routes: HttpRoutes, logger: Logger): void {
-  const failed = (error: unknown, path: string): HttpAnswer => {
-    logger.error({ err: error, path }, 'an HTTP handler failed')
-    return errorProblem('internal')
+export interface HttpOptions {
+  readonly exchanges: Exchanges
+  readonly origins: OriginRules
+  readonly addresses: ClientAddresses
+  readonly logger: Logger
+}
+
+export function serveHttp(app: TemplatedApp, routes: HttpRoutes, { exchanges, origins, addresses, logger }: HttpOptions): void {
+  const answerTo = (exchange: Exchange): Answer | Promise<Answer> => {
+    const { head } = exchange.request
+    if (head.fault !== null) return errorProblem(head.fault)
+    const refusal = origins.hostRefusal(head)
+    return refusal === null ? (routes.api.handle(exchange) ?? route(routes, exchange)) : problemOf(refusal)
   }
-  app.any('/*', (res, req) => {
-    const request: RequestHead = { method: req.getMethod(), path: req.getUrl(), header: (name) => req.getHeader(name) }
-    const isHead = request.method === 'head'
-    let answer: HttpAnswer | Promise<HttpAnswer>
+
+  const settle = async (exchange: Exchange): Promise<void> => {
+    let answer: Answer
     try {
-      if (routes.api.handle(res, req)) return
-      answer = route(routes, request)
+      answer = await answerTo(exchange)
     } catch (error) {
-      answer = failed(error, request.path)
+      logger.error({ err: error, path: exchange.request.head.path, request: exchange.request.id }, 'an HTTP handler failed')
+      answer = errorProblem('internal')
     }
-    if (answer instanceof Promise) void sendLater(res, answer.catch((error: unknown) => failed(error, request.path)), isHead)
-    else sendAnswer(res, answer, isHead)
+    exchange.answer(answer)
+  }
+
+  app.any('/*', (res: HttpResponse, req: HttpRequest) => {
+    try {
+      const head = new RequestHead(req)
+      const address = addresses.keyOf(res.getRemoteAddress(), (name) => head.header(name))
+      void settle(exchanges.begin(res, new HttpRequestContext(head, address)))
+    } catch (error) {
+      logger.error({ err: error }, 'a request could not be begun')
+      res.close()
+    }
   })
 }
 
-async function sendLater(res: HttpResponse, answer: Promise<HttpAnswer>, isHead: boolean): Promise<void> {
-  let aborted = false
-  res.onAborted(() => {
-    aborted = true
-  })
-  const settled = await answer
-  if (!aborted) sendAnswer(res, settled, isHead)
-}
-
-function route(routes: HttpRoutes, request: RequestHead): HttpAnswer | Promise<HttpAnswer> {
-  const { method, path } = request
-  const handler = routes.get.get(path)
-  const isRead = method === 'get' || method === 'head'
-  if (handler !== undefined && isRead) return handler(request)
-  const found = handler === undefined ? routes.otherwise(request) : null
-  if (handler === undefined && found === null) return routes.notFound(path)
+function route(routes: HttpRoutes, exchange: Exchange): HttpAnswer | Promise<HttpAnswer> {
+  const { head } = exchange.request
+  const handler = routes.get.get(head.path)
+  const isRead = head.method === 'get' || head.isHead
+  if (handler !== undefined) exchange.route = head.path
+  if (handler !== undefined && isRead) return handler(head)
+  const found = handler === undefined ? routes.otherwise(head) : null
+  if (handler === undefined && found === null) return routes.notFound(head.path)
+  if (found !== null) exchange.route = 'page'
   return isRead && found !== null ? found : problem(405, 'This address can only be read.', { Allow: 'GET, HEAD' }, { code: 'method_not_allowed' })
 }

@@ -1,34 +1,47 @@
-/** Puts answers on the wire, as uWebSockets.js wants it: corked, once, and large bodies only as fast as they are taken. */
+/** Puts answers on the wire, as uWebSockets.js wants it: corked, once, and only as fast as they are taken. */
 import { STATUS_CODES } from 'node:http'
 import type { HttpResponse } from 'uWebSockets.js'
 import type { Headers, HttpAnswer } from './answer.ts'
 import { securityHeaders } from './security-headers.ts'
 
-/** Bodies up to this are copied into the socket's buffer, where it does not take them at once. */
+/** Bodies up to this are copied into the socket's buffer where the connection ends with them, as only that way it does. */
 const copiedBytes = 64 * 1024
 
 type Head = { readonly status: number; readonly headers: Headers }
 
+export interface Sending {
+  readonly isHead: boolean
+  /** The connection ends with the answer. */
+  readonly closes: boolean
+}
+
 /**
- * Not to be called once the request was aborted. `closes`: what the client sends after this is not looked at, as what is
- * left of a body that was refused.
+ * Not to be called once the request was aborted. True once the library has all of it; else the rest goes as the client
+ * takes it, and `done` is called then, or never where the client goes away. Meanwhile the library takes no other request
+ * of the connection, so that one which reads nothing holds one answer and no more.
  */
-export function sendAnswer(res: HttpResponse, answer: HttpAnswer, isHead: boolean, closes = false): void {
+export function sendAnswer(res: HttpResponse, answer: HttpAnswer, { isHead, closes }: Sending, done: () => void): boolean {
+  let all = true
   res.cork(() => {
-    writeHead(res, answer)
     const { body } = answer
-    if (body === null) {
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body
+    // Only with a body at hand can the library end the connection; else the client is asked to.
+    const ends = closes && !isHead && bytes !== null && bytes.byteLength <= copiedBytes
+    const tellsToClose = closes && !ends
+    writeHead(res, tellsToClose ? { ...answer, headers: { ...answer.headers, Connection: 'close' } } : answer)
+    if (bytes === null) {
       res.endWithoutBody()
     } else if (isHead) {
       // Told by hand: with its own argument for the length the library takes the response for unfinished.
-      res.writeHeader('Content-Length', String(typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength))
+      res.writeHeader('Content-Length', String(bytes.byteLength))
       res.endWithoutBody()
-    } else if (typeof body === 'string' || body.byteLength <= copiedBytes) {
-      res.end(body, closes)
+    } else if (ends) {
+      res.end(bytes, true)
     } else {
-      sendLarge(res, body)
+      all = sendAsTaken(res, bytes, done)
     }
   })
+  return all
 }
 
 /** The head of an answer that is written bit by bit. */
@@ -41,13 +54,13 @@ function writeHead(res: HttpResponse, { status, headers }: Head): void {
   for (const [name, value] of Object.entries({ ...securityHeaders, ...headers })) res.writeHeader(name, value)
 }
 
-function sendLarge(res: HttpResponse, body: Uint8Array): void {
-  // From an abort on nothing may be called, and nothing will be: onWritable goes with the socket.
-  res.onAborted(() => {})
-  const [, done] = res.tryEnd(body, body.byteLength)
-  if (done) return
+function sendAsTaken(res: HttpResponse, body: Uint8Array, done: () => void): boolean {
+  const [, isDone] = res.tryEnd(body, body.byteLength)
+  if (isDone) return true
   res.onWritable((offset) => {
-    const [taken] = res.tryEnd(body.subarray(offset), body.byteLength)
+    const [taken, isDoneNow] = res.tryEnd(body.subarray(offset), body.byteLength)
+    if (isDoneNow) done()
     return taken
   })
+  return false
 }

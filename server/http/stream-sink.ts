@@ -36,6 +36,7 @@ export class ResponseSink implements StreamSink {
   /** Null once the stream is over: any call on the response throws then. */
   #res: HttpResponse | null
   #listener: StreamListener | null = null
+  #isWhole = false
   #blockedSince: number | null = null
 
   constructor(res: HttpResponse, owner: SinkOwner) {
@@ -49,6 +50,11 @@ export class ResponseSink implements StreamSink {
 
   get writable(): boolean {
     return this.#res !== null && this.#blockedSince === null
+  }
+
+  /** It ended as it was meant to. */
+  get isWhole(): boolean {
+    return this.#isWhole
   }
 
   listen(listener: StreamListener): void {
@@ -66,6 +72,7 @@ export class ResponseSink implements StreamSink {
   }
 
   end(): void {
+    this.#isWhole = this.#res !== null
     const res = this.#over()
     res?.cork(() => res.end())
   }

@@ -3,7 +3,8 @@ import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t } fro
 import uWS from 'uWebSockets.js'
 import { limits } from '../../protocol/websocket/limits.ts'
 import type { Subprotocol } from '../../protocol/websocket/subprotocols.ts'
-import { errorProblem } from '../http/answer.ts'
+import { errorProblem, type HttpAnswer } from '../http/answer.ts'
+import { RequestHead } from '../http/request-head.ts'
 import { sendAnswer } from '../http/send.ts'
 import type { ClientAddresses } from '../http/client-address.ts'
 import { tokenOf } from '../auth/credentials.ts'
@@ -37,7 +38,9 @@ export function serveWebSockets(app: TemplatedApp, { context, sessions, addresse
   const { logger, metrics } = context
 
   const decide = (req: HttpRequest, address: string): Handshake => {
-    const header = (name: string): string => req.getHeader(name)
+    const head = new RequestHead(req)
+    if (head.fault !== null) return { accepted: false, answer: errorProblem(head.fault) }
+    const header = (name: string): string => head.header(name)
     const handshake = negotiate({ version: header('sec-websocket-version'), protocols: header('sec-websocket-protocol'), origin: header('origin'), host: header('host') }, origins)
     if (!handshake.accepted) return handshake
     if (isDraining()) return { accepted: false, answer: errorProblem('draining', { 'Retry-After': '1' }) }
@@ -50,7 +53,7 @@ export function serveWebSockets(app: TemplatedApp, { context, sessions, addresse
     const handshake = decide(req, address)
     if (!handshake.accepted) {
       metrics.refusedHandshake(handshake.answer.status)
-      return sendAnswer(res, handshake.answer, false)
+      return refuse(res, handshake.answer)
     }
     const token = tokenOf({ authorization: req.getHeader('authorization'), apiKey: req.getHeader('x-api-key') })
     const data: SocketData = { subprotocol: handshake.subprotocol, client: { address, token, ticket: req.getQuery('ticket') }, session: null }
@@ -78,7 +81,7 @@ export function serveWebSockets(app: TemplatedApp, { context, sessions, addresse
         upgrade(res, req, socketContext)
       } catch (error) {
         logger.error({ err: error }, 'a WebSocket handshake failed')
-        sendAnswer(res, errorProblem('internal'), false)
+        refuse(res, errorProblem('internal'))
       }
     },
     open: (socket) => {
@@ -130,4 +133,8 @@ export function serveWebSockets(app: TemplatedApp, { context, sessions, addresse
       }
     },
   })
+}
+
+function refuse(res: HttpResponse, answer: HttpAnswer): void {
+  sendAnswer(res, answer, { isHead: false, closes: true }, () => {})
 }

@@ -33,7 +33,8 @@ export function negotiate(request: HandshakeRequest, origins: OriginPolicy): Han
   return { accepted: true, subprotocol, named: subprotocol }
 }
 
-function isAllowedOrigin({ origin, host }: HandshakeRequest, { allowed, onLoopback }: OriginPolicy): boolean {
+/** `origin` and `host` as the headers say; empty where absent. */
+export function isAllowedOrigin({ origin, host }: Pick<HandshakeRequest, 'origin' | 'host'>, { allowed, onLoopback }: OriginPolicy): boolean {
   if (origin === '') return true
   if (allowed !== null) return allowed.includes('*') || allowed.includes(origin)
   if (!URL.canParse(origin)) return false
