@@ -21,13 +21,7 @@ type RequestParts = Parameters<BoundOperation['decode']>[0]
 export interface ApiOptions {
   readonly operations: readonly BoundOperation[]
   /** Rejects with ChatError `unauthenticated`, or with another of the catalogue where it cannot be told now. */
-<<<<<<< HEAD
   readonly identify: (request: HttpRequestContext, operation: Operation, address: Pick<RequestParts, 'params' | 'query'>) => Promise<Identity>
-  /** Where a request comes from. */
-  readonly addresses: ClientAddresses
-=======
-  readonly identify: (request: HttpRequestContext) => Promise<Identity>
->>>>>>> ff2e4bf (Give each request one exchange: heads that can be read in two ways, hosts and origins are refused, and answers go as they are taken)
   readonly admission: Admission
   readonly bodies: Bodies
   readonly origins: OriginRules
@@ -64,50 +58,11 @@ export class Api {
     const body = bound.operation.body === undefined ? null : exchange.readBody(this.#options.bodies, bound.operation.bodyBytes ?? defaultBodyBytes)
     const { request } = exchange
     const raw = { params: match.params, query: head.query, header: (name: string) => request.header(name) }
-    const answer = this.#answer(bound, exchange, async () => ({ ...raw, body: body === null ? null : await body }))
+    const answer = this.#answer(bound, exchange, raw, async () => ({ ...raw, body: body === null ? null : await body }))
     const cors = origins.headers(head)
     return answer.then((decided) => ({ ...decided, headers: { ...cors, ...decided.headers } }))
   }
 
-<<<<<<< HEAD
-  #begin(res: HttpResponse, req: HttpRequest, bound: BoundOperation, match: PathMatch<Methods>, isHead: boolean): void {
-    const { bodies, exchanges } = this.#options
-    const headers = new Map<string, string>()
-    req.forEach((name, value) => headers.set(name, value))
-    const context = new HttpRequestContext(headers, this.#options.addresses.keyOf(res.getRemoteAddress(), (name) => headers.get(name)))
-    const query = req.getQuery() ?? ''
-    const { operation } = bound
-    const reading = operation.body === undefined ? null : bodies.read(res, operation.bodyBytes ?? defaultBodyBytes, headers.get('content-length') ?? '')
-    let sink: ReturnType<Exchanges['stream']> | null = null
-    res.onAborted(() => {
-      reading?.release()
-      if (sink !== null) return sink.aborted()
-      exchanges.answered()
-      context.gone()
-    })
-    exchanges.begin()
-    const raw = { params: match.params, query, header: (name: string) => context.header(name) }
-    void this.#answer(bound, context, raw, async () => ({ ...raw, body: reading === null ? null : await reading.body })).then((answer) => {
-      reading?.release()
-      if (context.isGone) return
-      context.forget()
-      const withId = { ...answer, headers: { 'X-Request-Id': context.id, ...answer.headers } }
-      if ('open' in withId && !isHead) {
-        const opened = (sink = exchanges.stream(res))
-        exchanges.answered()
-        sendHead(res, withId)
-        opened.listen(withId.open(opened))
-        return
-      }
-      exchanges.answered()
-      sendAnswer(res, 'open' in withId ? { ...withId, body: null } : withId, isHead, reading?.isComplete === false)
-    })
-  }
-
-  /** Never rejects. */
-  async #answer(bound: BoundOperation, context: HttpRequestContext, address: Pick<RequestParts, 'params' | 'query'>, request: () => Promise<RequestParts>): Promise<Answer> {
-    const { identify, admission, isDraining } = this.#options
-=======
   #otherMethod(head: RequestHead, methods: Methods): HttpAnswer {
     const { origins } = this.#options
     const allow = allowed(methods)
@@ -116,10 +71,9 @@ export class Api {
   }
 
   /** Never rejects. */
-  async #answer(bound: BoundOperation, exchange: Exchange, request: () => Promise<Parameters<BoundOperation['decode']>[0]>): Promise<Answer> {
+  async #answer(bound: BoundOperation, exchange: Exchange, address: Pick<RequestParts, 'params' | 'query'>, request: () => Promise<RequestParts>): Promise<Answer> {
     const { identify, admission, isDraining, origins } = this.#options
     const { request: context } = exchange
->>>>>>> ff2e4bf (Give each request one exchange: heads that can be read in two ways, hosts and origins are refused, and answers go as they are taken)
     let headers: Headers = {}
     const admitted = async (verdict: Promise<Admitted>): Promise<void> => {
       const { headers: told, refusal } = await verdict
@@ -131,12 +85,8 @@ export class Api {
       if (foreign !== null) throw foreign
       if (isDraining()) throw new ChatError('draining', undefined, { retryAfterMs: 1000 })
       await admitted(admission.meet(context.address))
-<<<<<<< HEAD
       const identity = bound.operation.permission === 'public' ? nobody : await identify(context, bound.operation, address)
-=======
-      const identity = bound.operation.permission === 'public' ? nobody : await identify(context)
       exchange.keyId = identity.keyId
->>>>>>> ff2e4bf (Give each request one exchange: heads that can be read in two ways, hosts and origins are refused, and answers go as they are taken)
       const { permission } = bound.operation
       const missing = missingPermission(identity, permission === 'any' || permission === 'public' ? null : permission)
       if (missing !== null) throw missing
