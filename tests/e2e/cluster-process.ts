@@ -30,7 +30,7 @@ export interface ClusterLine {
 type Environment = Readonly<Record<string, string>>
 
 function command(args: readonly string[], env: Environment) {
-  return { command: process.execPath, args: ['--enable-source-maps', program, '--engine', 'simulated', ...args], env: { PORT: '0', CHATTERBOT_TURNS_PER_MINUTE: '1000000', ...env } }
+  return { command: process.execPath, args: ['--enable-source-maps', program, '--engine', 'simulated', ...args], env: { PORT: '0', CHATTERBOT_TURNS_PER_MINUTE: '1000000', CHATTERBOT_REQUESTS_PER_MINUTE: '1000000', CHATTERBOT_REQUESTS_PER_ADDRESS: '1000000', CHATTERBOT_CONCURRENT_TURNS: '1000000', ...env } }
 }
 
 export async function startCluster(t: TestContext, args: readonly string[], env: Environment = {}): Promise<ClusterProcess> {

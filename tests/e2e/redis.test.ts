@@ -37,15 +37,21 @@ t.test('processes share results and limits through Redis, and people notice noth
   await redis.kill()
   for (const client of [here, there]) t.equal((await ask(client)).text, expectedText(question, 30))
   t.equal(engine.requests.length, 3, 'nothing is known any more')
+  for (const { status_port: port } of [one.ready, two.ready]) t.match(await metricsOf(port), /^chatterbot_limits_unshared_total\{.*\} [1-9]/m, 'each edge kept its own limits')
 
   await redis.start()
   for (const { status_port: port } of [one.ready, two.ready]) await untilRedisIsUsed(port)
   for (let n = 0; n < 4; n += 1) for (const client of [here, there]) await ask(client)
   for (const { ready } of [one, two]) t.match(await refusal(socket(ready.port), (await here.createConversation()).id), { code: 'rate_limited', retryable: true, retry_after_ms: Number })
+  for (const { status_port: port } of [one.ready, two.ready]) t.match(await metricsOf(port), /^chatterbot_limits_refused_total\{.*limit="turns_per_minute".*\} 1$/m)
 })
 
+async function metricsOf(port: number): Promise<string> {
+  return (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+}
+
 async function untilRedisIsUsed(port: number): Promise<void> {
-  while (!/^chatterbot_redis_available\{.*\} 1$/m.test(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text())) await delay(20)
+  while (!/^chatterbot_redis_available\{.*\} 1$/m.test(await metricsOf(port))) await delay(20)
 }
 
 /** What a send is answered with, which the SDK would not show but try again later. */

@@ -20,7 +20,7 @@ export interface Standalone extends RunningProcess<Ready> {
 type Environment = Readonly<Record<string, string>>
 
 export function standaloneCommand(env: Environment) {
-  return { command: process.execPath, args: ['--enable-source-maps', program], env: { PORT: '0', LOG_LEVEL: 'warn', CHATTERBOT_TURNS_PER_MINUTE: '1000000', ...env } }
+  return { command: process.execPath, args: ['--enable-source-maps', program], env: { PORT: '0', LOG_LEVEL: 'warn', CHATTERBOT_TURNS_PER_MINUTE: '1000000', CHATTERBOT_REQUESTS_PER_MINUTE: '1000000', CHATTERBOT_REQUESTS_PER_ADDRESS: '1000000', CHATTERBOT_CONCURRENT_TURNS: '1000000', ...env } }
 }
 
 /** Ready, engine included. */

@@ -73,6 +73,8 @@ export async function startCluster(options: ClusterOptions): Promise<ClusterUnde
       CHATTERBOT_SOCKETS_PER_ADDRESS: '100000',
       CHATTERBOT_TURNS_PER_MINUTE: '1000000',
       CHATTERBOT_CONCURRENT_TURNS: '1000000',
+      CHATTERBOT_REQUESTS_PER_MINUTE: '10000000',
+      CHATTERBOT_REQUESTS_PER_ADDRESS: '10000000',
       CHATTERBOT_FRAMES_PER_SECOND: '100000',
       ...(options.databaseUrls === undefined ? {} : { DATABASE_URL: options.databaseUrls.join(',') }),
     },
