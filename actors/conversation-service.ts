@@ -1,5 +1,6 @@
 /** The door to the actors: what the edge's transports (WebSocket, REST) call. Errors are rejections with ChatError. */
 import type { Origin } from '../protocol/bus/origin.ts'
+import type { ConversationSummary } from '../protocol/websocket/commands/conversation-list.ts'
 import type { TurnSnapshot } from '../protocol/websocket/commands/conversation-open.ts'
 import type { Pace, TurnState } from '../protocol/websocket/fields.ts'
 import type { CommandOf, ReplyOf, ServerEvent } from '../protocol/websocket/messages.ts'
@@ -98,6 +99,12 @@ export interface ConversationService {
   follow(userId: string, turn: { readonly conversationId: number; readonly turnId: string; readonly position: TurnPosition }, client: PartsClient, onMoved: () => void): Promise<FollowedTurn | null>
   /** Of this user, or of anybody where that is null. Rejects with `turn_not_found`. */
   turn(userId: string | null, turnId: string): Promise<TurnStatus>
+  /**
+   * Stops the turn where no client has had its conversation open for so long. Null: the turn has ended; else the time after
+   * which that may be so.
+   */
+  stopUnheard(userId: string, turnId: string, forMs: number): Promise<{ readonly askAgainMs: number } | null>
+  conversation(userId: string, conversationId: number): Promise<ConversationSummary>
   /** Null where there is no such conversation. */
   ownerOf(conversationId: number): Promise<string | null>
   /** Unfinished turns of this process, and what a new one may expect. */

@@ -4,5 +4,5 @@
  */
 export const schemaVersions = {
   websocket: { version: 'chatterbot.v1', sha256: 'e2021f1d035c0a85538657c88924ed2c2726a8cd1b12a01fa27de14ccc7e9ccd' },
-  bus: { version: 1, sha256: '69511e98635d7f217d587f566c9047e132eabb350dc81e0c913ebf77cc46198a' },
+  bus: { version: 1, sha256: '051ab0dbed61bdda4ffd4a5540af3e7c153b432e0ef8b8890f14e72b50bdb635' },
 } as const

@@ -39,6 +39,7 @@ import { levelOf, loadOf } from './load-level.ts'
 import type { ModelDirectory } from './models/model-directory.ts'
 import { openAiErrorAnswer } from './openai/error-answer.ts'
 import { openAiHandlers } from './openai/handlers.ts'
+import { AbandonedTurns } from './turns/abandoned-turns.ts'
 import { serveWebSockets } from './websocket/endpoint.ts'
 import { restHandlers } from './rest/handlers.ts'
 import { isLoopback } from './websocket/handshake.ts'
@@ -46,6 +47,8 @@ import { CredentialWatch } from './websocket/credential-watch.ts'
 import { Sessions } from './websocket/sessions.ts'
 
 const tickMs = 1000
+/** Less than the minute after which proxies take a silent stream for dead. */
+const keepAliveMs = 15_000
 
 export interface EdgeOptions {
   readonly service: ConversationService
@@ -97,6 +100,7 @@ class EdgeService implements Edge {
   readonly #sessions: Sessions
   readonly #bodies: Bodies
   readonly #exchanges: Exchanges
+  readonly #abandoned: AbandonedTurns
   #page: Page | undefined
   #listener: Listener | undefined
   #port = 0
@@ -121,6 +125,7 @@ class EdgeService implements Edge {
     const monotonic = (): number => options.clock.monotonic()
     this.#bodies = new Bodies(monotonic)
     this.#exchanges = new Exchanges({ monotonic })
+    this.#abandoned = new AbandonedTurns({ service: options.service, monotonic, logger: options.logger })
     this.#metrics = createEdgeMetrics(options.metrics, () => ({ connections: this.#sessions.size, blocked: this.#sessions.blockedCount }))
   }
 
@@ -182,8 +187,9 @@ class EdgeService implements Edge {
       origins: policy,
       isDraining: () => this.#isDraining,
     })
+    const context = { service, tickets, abandoned: this.#abandoned, load: () => this.#load, monotonic: () => clock.monotonic(), keepAliveMs }
     const api = new Api({
-      operations: [...bind(restOperations, restHandlers({ service, tickets }), problemOf), ...bind(openAiOperations, openAiHandlers({ models }), openAiErrorAnswer)],
+      operations: [...bind(restOperations, restHandlers(context), problemOf), ...bind(openAiOperations, openAiHandlers({ models }), openAiErrorAnswer)],
       identify: requestIdentity(authenticator, streamTickets),
       admission,
       bodies: this.#bodies,
@@ -224,6 +230,7 @@ class EdgeService implements Edge {
   #tick(): void {
     this.#bodies.tick()
     this.#exchanges.tick()
+    this.#abandoned.tick()
     this.#lookAtLoad()
   }
 

@@ -70,7 +70,7 @@ export class Follower implements FeedTap {
   end(): void {
     this.#untap()
     this.#forget()
-    this.actor.touch()
+    this.actor.left()
   }
 
   #send<Kind extends FollowedItem[3]>(kind: Kind, content: Extract<FollowedItem, readonly [number, number, number, Kind, unknown]>[4], urgent: boolean): void {

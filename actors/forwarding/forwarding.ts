@@ -45,6 +45,12 @@ export class Forwarding {
     return reply
   }
 
+  async stopUnheard(node: string, userId: string, turnId: string, forMs: number): Promise<{ readonly askAgainMs: number } | null> {
+    const reply = await this.#ask(node, userId, { type: 'turn.stop_unheard', turn_id: turnId, for_ms: forMs })
+    if (reply.type !== 'turn.unheard') throw new ChatError('internal')
+    return reply.ask_again_ms === null ? null : { askAgainMs: reply.ask_again_ms }
+  }
+
   async #ask(node: string, userId: string, command: ForwardRequest['command'], origin?: Origin): Promise<Extract<ForwardReply, { type: 'answered' }>['reply']> {
     // The ref is the client's connection's.
     const { ref: _, ...rest }: ForwardRequest['command'] & { readonly ref?: string | number } = command

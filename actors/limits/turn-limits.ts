@@ -122,6 +122,8 @@ export function limitTurns(service: ConversationService, options: TurnLimitOptio
     delete: (userId, command) => service.delete(userId, command),
     follow: (userId, turn, client, onMoved) => service.follow(userId, turn, client, onMoved),
     turn: (userId, turnId) => service.turn(userId, turnId),
+    stopUnheard: (userId, turnId, forMs) => service.stopUnheard(userId, turnId, forMs),
+    conversation: (userId, conversationId) => service.conversation(userId, conversationId),
     ownerOf: (conversationId) => service.ownerOf(conversationId),
     load: () => service.load(),
   }

@@ -69,13 +69,14 @@ export class ConversationActor {
   #nextKey = 1
   #dropped = false
   #idleSince: number
+  #unheardSince: number
 
   constructor(host: ActorHost, token: OwnerToken, conversation: ConversationRow, unfinished: readonly TurnRow[]) {
     this.#host = host
     this.#token = token
     this.conversationId = conversation.conversationId
     this.feed = new Feed(conversation.conversationId, host.feeds)
-    this.#idleSince = host.now()
+    this.#idleSince = this.#unheardSince = host.now()
     // A run is taken to live until its bridge was asked: else its job could be granted anew before the answer.
     const turns = unfinished.map(turnFromRow).map((turn) => (turn.state === 'resuming' ? { ...turn, heardAt: host.now() } : turn)).sort((a, b) => Number(a.state === 'waiting') - Number(b.state === 'waiting') || a.replyMessageId - b.replyMessageId)
     this.#state = {
@@ -121,6 +122,17 @@ export class ConversationActor {
   /** When it was used last. */
   get idleSince(): number {
     return this.#idleSince
+  }
+
+  /** How long nobody has had it open, in milliseconds; since it is here at most. */
+  get unheardMs(): number {
+    return this.feed.hasAudience ? 0 : this.#host.now() - this.#unheardSince
+  }
+
+  /** A client, or another edge's clients, had it open until now. */
+  left(): void {
+    this.#unheardSince = this.#host.now()
+    this.touch()
   }
 
   /** It was used just now. */

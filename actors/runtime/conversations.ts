@@ -2,6 +2,7 @@
 import { ChatError } from '../../protocol/errors.ts'
 import type { TurnRetry } from '../../protocol/bus/forwarding.ts'
 import type { Origin } from '../../protocol/bus/origin.ts'
+import type { ConversationSummary } from '../../protocol/websocket/commands/conversation-list.ts'
 import type { CommandOf, ReplyOf } from '../../protocol/websocket/messages.ts'
 import { limits } from '../../protocol/websocket/limits.ts'
 import type { ConversationRow, ConversationStore } from '../../storage/conversation-store.ts'
@@ -100,6 +101,12 @@ export class Conversations implements ConversationService {
     return found
   }
 
+  async conversation(userId: string, conversationId: number): Promise<ConversationSummary> {
+    const row = await this.#options.store.conversation(conversationId)
+    if (row?.userId !== userId) throw new ChatError('conversation_not_found')
+    return summary(row)
+  }
+
   async ownerOf(conversationId: number): Promise<string | null> {
     const { directory, store } = this.#options
     return directory.peek(conversationId)?.state.userId ?? (await store.conversation(conversationId))?.userId ?? null
@@ -123,13 +130,10 @@ export class Conversations implements ConversationService {
   }
 
   async stop(userId: string, command: CommandOf<'turn.stop'>): Promise<ReplyOf<'turn.stop'>> {
-    const { local, forwarding, store, actorOfTurn } = this.#options
+    const { local, forwarding } = this.#options
     const { turn_id } = command
-    const active = actorOfTurn(turn_id)
-    const row = active === undefined ? await store.turn(turn_id) : null
-    const conversationId = active?.conversationId ?? row?.conversationId
-    if (conversationId === undefined || (row !== null && row.userId !== userId)) throw new ChatError('turn_not_found')
-    if (row !== null && (row.state === 'finished' || row.state === 'failed')) return { type: 'turn.stopped', turn_id }
+    const conversationId = await this.#conversationOfUnfinished(userId, turn_id)
+    if (conversationId === null) return { type: 'turn.stopped', turn_id }
     return this.#run(
       userId,
       conversationId,
@@ -167,6 +171,19 @@ export class Conversations implements ConversationService {
     }
   }
 
+  async stopUnheard(userId: string, turnId: string, forMs: number): Promise<{ readonly askAgainMs: number } | null> {
+    const { local, forwarding } = this.#options
+    const conversationId = await this.#conversationOfUnfinished(userId, turnId)
+    if (conversationId === null) return null
+    return this.#run(
+      userId,
+      conversationId,
+      (actor) => local.stopUnheard(actor, turnId, forMs),
+      (node) => forwarding.stopUnheard(node, userId, turnId, forMs),
+      'turn_not_found',
+    )
+  }
+
   load(): { readonly queue_depth: number; readonly eta_ms: number } {
     const { queueDepth, etaMs } = this.#options.load()
     return { queue_depth: queueDepth, eta_ms: etaMs }
@@ -194,6 +211,16 @@ export class Conversations implements ConversationService {
     return placement.run(conversationId, asUser, there, { owner })
   }
 
+  /** Null where the turn has ended. Rejects with `turn_not_found`. */
+  async #conversationOfUnfinished(userId: string, turnId: string): Promise<number | null> {
+    const { store, actorOfTurn } = this.#options
+    const active = actorOfTurn(turnId)
+    if (active !== undefined) return active.conversationId
+    const row = await store.turn(turnId)
+    if (row?.userId !== userId) throw new ChatError('turn_not_found')
+    return row.state === 'finished' || row.state === 'failed' ? null : row.conversationId
+  }
+
   async #storedTurn(turnId: string): Promise<TurnStatus | null> {
     const { store } = this.#options
     const row = await store.turn(turnId)
@@ -212,7 +239,7 @@ export class Conversations implements ConversationService {
   }
 }
 
-function summary(row: ConversationRow): ReplyOf<'conversation.list'>['conversations'][number] {
+function summary(row: ConversationRow): ConversationSummary {
   return {
     conversation_id: row.conversationId,
     title: row.title,

@@ -96,6 +96,15 @@ export class LocalConversations {
     throw errorOf(answer)
   }
 
+  /** Stops the turn where nobody has had the conversation open for so long. Null: the turn has ended. */
+  async stopUnheard(actor: ConversationActor, turnId: string, forMs: number): Promise<{ readonly askAgainMs: number } | null> {
+    if (!actor.state.turns.some((turn) => turn.turnId === turnId)) return null
+    const { unheardMs } = actor
+    if (unheardMs < forMs) return { askAgainMs: forMs - unheardMs }
+    await this.stop(actor, turnId)
+    return null
+  }
+
   async #accept(actor: ConversationActor, command: AcceptCommand, origin: Origin, interrupts: boolean, wishes: { readonly model: string | null; readonly params: Params }, target: () => Promise<AcceptEvent['user']>): Promise<ReplyOf<'message.send'>> {
     const { now, turnDeadlineMs } = this.#options
     const hash = commandHash(command)
@@ -162,7 +171,7 @@ function subscription(actor: ConversationActor, inner: Subscription, onMoved: ()
     close: () => {
       forget()
       inner.close()
-      actor.touch()
+      actor.left()
     },
   }
 }

@@ -28,9 +28,12 @@ export class OwnedConversations {
   /** Rejects with ChatError, `moved` where the conversation is another's, and with Superseded. */
   async perform(userId: string, command: ForwardRequest['command'], origin: Origin): Promise<Extract<ForwardReply, { type: 'answered' }>['reply']> {
     const { local } = this.#options
-    if (command.type === 'turn.stop') {
-      const conversationId = await this.#conversationOf(command.turn_id)
-      return local.stop(await this.#actor(userId, conversationId, 'turn_not_found'), command.turn_id)
+    if (command.type === 'turn.stop' || command.type === 'turn.stop_unheard') {
+      const { turn_id } = command
+      const actor = await this.#actor(userId, await this.#conversationOf(turn_id), 'turn_not_found')
+      if (command.type === 'turn.stop') return local.stop(actor, turn_id)
+      const again = await local.stopUnheard(actor, turn_id, command.for_ms)
+      return { type: 'turn.unheard', turn_id, ask_again_ms: again?.askAgainMs ?? null }
     }
     const actor = await this.#actor(userId, command.conversation_id, 'conversation_not_found')
     switch (command.type) {

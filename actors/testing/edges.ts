@@ -6,7 +6,7 @@ import type { ServerEvent } from '../../protocol/websocket/messages.ts'
 import type { Subprotocol } from '../../protocol/websocket/subprotocols.ts'
 import type { Channel } from '../../platform/bus/channel.ts'
 import { MemoryBus } from '../../platform/bus/memory/memory-bus.ts'
-import { systemClock } from '../../platform/clock.ts'
+import { systemClock, type Clock } from '../../platform/clock.ts'
 import { createLogger, type Logger } from '../../platform/logging/logger.ts'
 import type { ConversationStore } from '../../storage/conversation-store.ts'
 import { evenShards } from '../../storage/postgres/shard-map.ts'
@@ -35,6 +35,8 @@ export interface Edge {
 
 export interface EdgeSettings {
   readonly turnDeadlineMs?: number
+  /** Of the actors; the system's where absent. */
+  readonly clock?: Clock
   readonly logger?: Logger
   readonly onTurnEnded?: (turn: EndedTurn) => void
   /** Puts something between the edge and its bus. */
@@ -43,7 +45,7 @@ export interface EdgeSettings {
   readonly makeContexts?: (storage: PostgresStorage) => ContextSource
 }
 
-export async function startEdge(node: string, shards: readonly string[], bus: EdgeBus, { turnDeadlineMs = 60_000, logger = silent, adapt = (channel) => channel, makeContexts, onTurnEnded }: EdgeSettings = {}): Promise<Edge> {
+export async function startEdge(node: string, shards: readonly string[], bus: EdgeBus, { turnDeadlineMs = 60_000, clock = systemClock, logger = silent, adapt = (channel) => channel, makeContexts, onTurnEnded }: EdgeSettings = {}): Promise<Edge> {
   const storage = createPostgresStorage({ shards: evenShards(shards), node, bootId: randomUUID(), logger, clock: systemClock })
   await storage.migrate()
   await storage.start()
@@ -51,7 +53,7 @@ export async function startEdge(node: string, shards: readonly string[], bus: Ed
   const jobQueue = bus.jobQueue()
   const deadLetters = bus.deadLetters()
   const contexts = makeContexts?.(storage)
-  const runtime = createConversationRuntime({ store: storage.store, channel, jobQueue, deadLetters, node, logger, clock: systemClock, turnDeadlineMs, lapsed: (id) => storage.liveness.lapsedFor(id), ...(contexts === undefined ? {} : { contexts }), ...(onTurnEnded === undefined ? {} : { onTurnEnded }) })
+  const runtime = createConversationRuntime({ store: storage.store, channel, jobQueue, deadLetters, node, logger, clock, turnDeadlineMs, lapsed: (id) => storage.liveness.lapsedFor(id), ...(contexts === undefined ? {} : { contexts }), ...(onTurnEnded === undefined ? {} : { onTurnEnded }) })
   await runtime.start()
   const close = async (): Promise<void> => {
     await channel.close()

@@ -9,7 +9,7 @@ import { MessageEdit } from '../websocket/commands/message-edit.ts'
 import { MessageAccepted, MessageSend } from '../websocket/commands/message-send.ts'
 import { TurnRegenerate } from '../websocket/commands/turn-regenerate.ts'
 import { TurnStop, TurnStopped } from '../websocket/commands/turn-stop.ts'
-import { ClientId, ConversationId, MessageId, ModelName, Params } from '../websocket/fields.ts'
+import { ClientId, ConversationId, MessageId, ModelName, Params, TurnId } from '../websocket/fields.ts'
 import { limits } from '../websocket/limits.ts'
 import { Version } from './begin.ts'
 import { Origin } from './origin.ts'
@@ -32,8 +32,15 @@ export const TurnRetry = Type.Object({
 })
 export type TurnRetry = Static<typeof TurnRetry>
 
-export const ForwardRequest = Type.Object({ v: Version, user_id: UserId, command: Type.Union([MessageSend, MessageEdit, TurnRegenerate, TurnStop, TurnRetry, ConversationRename, ConversationDelete]), origin: Type.Optional(Origin) })
+/** From an edge whose client went away: the turn is stopped where nobody has had its conversation open for so long. */
+export const TurnStopUnheard = Type.Object({ type: Type.Literal('turn.stop_unheard'), turn_id: TurnId, for_ms: Type.Integer({ minimum: 1, maximum: 86_400_000 }) })
+export type TurnStopUnheard = Static<typeof TurnStopUnheard>
+
+/** `ask_again_ms`: the time after which that may be so; null: the turn has ended. */
+export const TurnUnheard = Type.Object({ type: Type.Literal('turn.unheard'), turn_id: TurnId, ask_again_ms: Type.Union([Type.Number({ minimum: 0 }), Type.Null()]) })
+
+export const ForwardRequest = Type.Object({ v: Version, user_id: UserId, command: Type.Union([MessageSend, MessageEdit, TurnRegenerate, TurnStop, TurnRetry, ConversationRename, ConversationDelete, TurnStopUnheard]), origin: Type.Optional(Origin) })
 export type ForwardRequest = Static<typeof ForwardRequest>
 
-export const ForwardReply = Type.Union([Type.Object({ v: Version, type: Type.Literal('answered'), reply: Type.Union([MessageAccepted, TurnStopped, ConversationRenamed, ConversationDeleted]) }), Refused, Moved])
+export const ForwardReply = Type.Union([Type.Object({ v: Version, type: Type.Literal('answered'), reply: Type.Union([MessageAccepted, TurnStopped, ConversationRenamed, ConversationDeleted, TurnUnheard]) }), Refused, Moved])
 export type ForwardReply = Static<typeof ForwardReply>

@@ -91,7 +91,7 @@ function responsesOf({ responses }: Operation): Record<string, object> {
   return Object.fromEntries(Object.entries(responses).map(([status, definition]) => [status, response(definition)]))
 }
 
-function response({ description, schema, contentType = 'application/json', headers: own = {}, example }: ResponseDefinition): object {
+function response({ description, schema, contentType = 'application/json', headers: own = {}, example, eventStream }: ResponseDefinition): object {
   const hasBody = schema !== undefined || example !== undefined || contentType !== 'application/json'
   return {
     description,
@@ -99,7 +99,14 @@ function response({ description, schema, contentType = 'application/json', heade
       'X-Request-Id': { $ref: '#/components/headers/X-Request-Id' },
       ...Object.fromEntries(Object.entries(own).map(([name, text]) => [name, { description: text, schema: { type: 'string' } }])),
     },
-    ...(hasBody ? { content: { [contentType]: { ...(schema === undefined ? { schema: { type: 'string' } } : { schema: plain(schema) }), ...exampleOf(example) } } } : {}),
+    ...(hasBody
+      ? {
+          content: {
+            [contentType]: { ...(schema === undefined ? { schema: { type: 'string' } } : { schema: plain(schema) }), ...exampleOf(example) },
+            ...(eventStream === undefined ? {} : { 'text/event-stream': { schema: { type: 'string' }, ...exampleOf(eventStream) } }),
+          },
+        }
+      : {}),
   }
 }
 

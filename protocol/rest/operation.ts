@@ -16,6 +16,8 @@ export interface ResponseDefinition {
   readonly contentType?: string
   /** What the headers of its own tell, by name. */
   readonly headers?: Readonly<Record<string, string>>
+  /** An example of it as `text/event-stream`, where it may come as that instead. */
+  readonly eventStream?: string
   /** A body as it may come: a value of the schema, or of a stream the text. A test holds it against the schema. */
   readonly example?: unknown
 }

@@ -1,5 +1,8 @@
 /** Every operation of the REST API, by its id in the OpenAPI document. */
+import { chat, streamChat } from './chat.ts'
+import { createConversation, getConversation, listConversations, listMessages } from './conversations.ts'
 import { createTicket } from './create-ticket.ts'
-import { listConversations } from './list-conversations.ts'
+import { streamReply } from './stream-reply.ts'
+import { getTurn, stopTurn } from './turns.ts'
 
-export const restOperations = { listConversations, createTicket }
+export const restOperations = { chat, streamChat, streamReply, createConversation, listConversations, getConversation, listMessages, getTurn, stopTurn, createTicket }

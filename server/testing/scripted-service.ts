@@ -78,6 +78,10 @@ export function scriptedService(script: Partial<ConversationService> = {}): Scri
     turn: async () => {
       throw new ChatError('turn_not_found')
     },
+    stopUnheard: async () => null,
+    conversation: async () => {
+      throw new ChatError('conversation_not_found')
+    },
     ownerOf: async () => null,
     rename: async (_, command) => ({ type: 'conversation.renamed', conversation_id: command.conversation_id, title: command.title, updated_at: createdAt }),
     delete: async (_, command) => ({ type: 'conversation.deleted', conversation_id: command.conversation_id }),

@@ -34,35 +34,9 @@ export async function startTestEdge(t: TestContext, overrides: Partial<Omit<Edge
   const faults: string[] = []
   let passed = 0
   const clock = { now: () => Date.now() + passed, monotonic: () => performance.now() + passed }
-  const credentials = new MemoryCredentials(clock.now)
-  const tickets = new Tickets({ store: credentials, clock })
   const service = overrides.service ?? scriptedService()
   const metrics = createMetrics({ role: 'edge', node: 'test' })
-  const edge = createEdge({
-    authenticator: createNoAuthentication(tickets),
-    models: { models: () => Promise.reject(new ChatError('engine_unavailable')) },
-    tickets,
-    streamTickets: new StreamTickets({ store: credentials, clock }),
-    node: 'test',
-    host: '127.0.0.1',
-    port: 0,
-    sharesPort: false,
-    pageFolder: '/nowhere',
-    allowedOrigins: null,
-    framesPerSecond: 1000,
-    openConversations: 32,
-    maxConnections: 1000,
-    maxConnectionsPerAddress: 100,
-    limits: testLimits(),
-    addresses: new ClientAddresses({ trusted: [], header: 'x-forwarded-for' }),
-    drainDeadlineMs: 5_000,
-    readiness: [],
-    metrics,
-    logger: silentLogger(faults),
-    clock,
-    ...overrides,
-    service,
-  })
+  const edge = createEdge({ ...testEdgeOptions({ metrics, logger: silentLogger(faults), clock }), ...overrides, service })
   const sockets: TestSocket[] = []
   t.teardown(async () => {
     for (const socket of sockets) await socket.leave()
@@ -91,6 +65,34 @@ export async function startTestEdge(t: TestContext, overrides: Partial<Omit<Edge
       const line = (await metrics.expose()).split('\n').find((each) => each.startsWith(`${name}{`) && each.includes(labels))
       return line === undefined ? 0 : Number(line.split(' ').at(-1))
     },
+  }
+}
+
+/** Those of an edge on a random port, but for what serves it. */
+export function testEdgeOptions(process: Pick<EdgeOptions, 'metrics' | 'logger' | 'clock'>): Omit<EdgeOptions, 'service'> {
+  const { clock } = process
+  const credentials = new MemoryCredentials(() => clock.now())
+  const tickets = new Tickets({ store: credentials, clock })
+  return {
+    authenticator: createNoAuthentication(tickets),
+    models: { models: () => Promise.reject(new ChatError('engine_unavailable')) },
+    tickets,
+    streamTickets: new StreamTickets({ store: credentials, clock }),
+    node: 'test',
+    host: '127.0.0.1',
+    port: 0,
+    sharesPort: false,
+    pageFolder: '/nowhere',
+    allowedOrigins: null,
+    framesPerSecond: 1000,
+    openConversations: 32,
+    maxConnections: 1000,
+    maxConnectionsPerAddress: 100,
+    limits: testLimits(),
+    addresses: new ClientAddresses({ trusted: [], header: 'x-forwarded-for' }),
+    drainDeadlineMs: 5_000,
+    readiness: [],
+    ...process,
   }
 }
 

@@ -28,6 +28,8 @@ export interface TurnFollowerOptions {
   readonly reader: ReplyReader
   /** What the reader has already. */
   readonly position?: TurnPosition
+  /** The stored reply, where it is known to have ended: nobody is asked for it then. */
+  readonly known?: TurnStatus['reply']
   /** `whole`: the text comes at once with the end, but for what was there before. */
   readonly pace?: Pace
   /** Milliseconds that never go back. */
@@ -61,7 +63,9 @@ export class TurnFollower implements PartsClient {
 
   /** Call once. */
   start(): void {
-    this.#open()
+    const { known = null } = this.#options
+    if (known === null) this.#open()
+    else this.#replay(known)
   }
 
   /** The reader is writable again. */

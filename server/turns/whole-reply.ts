@@ -8,7 +8,7 @@ export interface WholeReply {
 }
 
 /** Waits for the end, however it comes; null once `signal` is aborted. Never rejects. */
-export function wholeReply(options: Pick<TurnFollowerOptions, 'service' | 'turn'>, signal: AbortSignal): Promise<WholeReply | null> {
+export function wholeReply(options: Pick<TurnFollowerOptions, 'service' | 'turn' | 'known'>, signal: AbortSignal): Promise<WholeReply | null> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve(null)
     let text = ''

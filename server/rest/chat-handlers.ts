@@ -1,0 +1,102 @@
+/** `POST /chat` and `POST /stream-chat`. */
+import type { chat, streamChat } from '../../protocol/rest/chat.ts'
+import type { Deferred } from '../../protocol/rest/fields.ts'
+import { parsePrefer, type Preferences } from '../../protocol/rest/prefer.ts'
+import { ChatError, errorCatalogue, type ErrorCode } from '../../protocol/errors.ts'
+import type { Load, TurnError } from '../../protocol/websocket/fields.ts'
+import type { ConversationService, TurnStatus } from '../../actors/conversation-service.ts'
+import { json, problemOf, type Answer, type Headers, type HttpAnswer } from '../http/answer.ts'
+import type { Handlers, RequestContext } from '../http/operation-group.ts'
+import type { AbandonedTurns } from '../turns/abandoned-turns.ts'
+import { wholeReply, type WholeReply } from '../turns/whole-reply.ts'
+import { beginTurn, type BegunTurn } from './begin-turn.ts'
+import { replyStream } from './reply-stream.ts'
+import { turnAddresses } from './turn-addresses.ts'
+
+export interface ChatContext {
+  readonly service: ConversationService
+  readonly abandoned: AbandonedTurns
+  readonly load: () => Load
+  readonly monotonic: () => number
+  /** Milliseconds between the comments of a stream that has nothing else to say. */
+  readonly keepAliveMs: number
+}
+
+export function chatHandlers(context: ChatContext): Handlers<{ chat: typeof chat; streamChat: typeof streamChat }> {
+  const { service, abandoned } = context
+  return {
+    chat: async (call) => {
+      const beganAt = context.monotonic()
+      const turn = await beginTurn(service, call)
+      const preferences = parsePrefer(call.headers.prefer)
+      if (preferences.respondAsync || waitsInVain(preferences, context.load())) {
+        abandoned.keep(turn.turnId)
+        return deferred(turn, preferences, context.load())
+      }
+      const known = await endedBefore(service, turn)
+      if (call.body.stream !== true) return waitForReply(context, turn, known, call.request, preferences, beganAt)
+      const left = (): void => abandoned.left(turn.userId, turn.turnId)
+      if (call.request.isGone) left()
+      return replyStream({ service, turn, known, keepAliveMs: context.keepAliveMs, resumes: false, onLeft: left }, headersOf(turn))
+    },
+    streamChat: async (call) => {
+      const turn = await beginTurn(service, call)
+      abandoned.keep(turn.turnId)
+      return json(200, { status: 'streaming', correlation_id: turn.turnId, stream_endpoint: turnAddresses(turn.turnId).streamEndpoint }, headersOf(turn))
+    },
+  }
+}
+
+async function waitForReply({ service, abandoned, load, monotonic }: ChatContext, turn: BegunTurn, known: TurnStatus['reply'], request: RequestContext, preferences: Preferences, beganAt: number): Promise<Answer> {
+  const stopping = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  request.onGone(() => stopping.abort())
+  if (preferences.wait !== null) timer = setTimeout(() => stopping.abort(), Math.max(0, preferences.wait * 1_000 - (monotonic() - beganAt)))
+  const reply = await wholeReply({ service, turn, known }, stopping.signal)
+  clearTimeout(timer)
+  if (reply !== null) return answerOf(turn, reply, (monotonic() - beganAt) / 1_000, preferences)
+  // Nobody sees what is answered to a client that went away.
+  if (request.isGone) abandoned.left(turn.userId, turn.turnId)
+  return deferred(turn, preferences, load())
+}
+
+function answerOf(turn: BegunTurn, { text, end }: WholeReply, seconds: number, preferences: Preferences): HttpAnswer {
+  const headers = { ...headersOf(turn), ...applied(preferences) }
+  switch (end.type) {
+    case 'finished':
+      return json(200, { response: text, conversation_id: turn.conversationId, processing_time: Math.round(seconds * 1_000) / 1_000 }, headers)
+    case 'failed':
+      return problemOf(asChatError(end.error), headers)
+    case 'broken':
+      return problemOf(end.error, headers)
+  }
+}
+
+/** The client has said how long it waits, and the server is so busy that the reply would not be there by then. */
+function waitsInVain({ wait }: Preferences, load: Load): boolean {
+  return wait !== null && load.advice === 'async' && load.eta_ms > wait * 1_000
+}
+
+function deferred(turn: BegunTurn, preferences: Preferences, { eta_ms }: Load): HttpAnswer {
+  const { statusUrl, streamEndpoint } = turnAddresses(turn.turnId)
+  const body: Deferred = { status: 'accepted', correlation_id: turn.turnId, conversation_id: turn.conversationId, status_url: statusUrl, stream_endpoint: streamEndpoint }
+  return json(202, body, { ...headersOf(turn), ...applied(preferences), Location: statusUrl, 'Retry-After': String(Math.max(1, Math.ceil(eta_ms / 1_000))) })
+}
+
+function applied({ respondAsync, wait }: Preferences): Headers {
+  const names = [...(respondAsync ? ['respond-async'] : []), ...(wait === null ? [] : [`wait=${wait}`])]
+  return names.length === 0 ? {} : { 'Preference-Applied': names.join(', ') }
+}
+
+function headersOf({ conversationId, turnId }: BegunTurn): Headers {
+  return { 'X-Conversation-Id': String(conversationId), 'X-Correlation-Id': turnId }
+}
+
+/** Of a repetition: the stored reply, where there is one already. */
+async function endedBefore(service: Pick<ConversationService, 'turn'>, { userId, turnId, accepted }: BegunTurn): Promise<TurnStatus['reply']> {
+  return accepted.state === 'finished' || accepted.state === 'failed' ? (await service.turn(userId, turnId)).reply : null
+}
+
+function asChatError({ code, message }: TurnError): ChatError {
+  return new ChatError(Object.hasOwn(errorCatalogue, code) ? (code as ErrorCode) : 'internal', message)
+}

@@ -1,0 +1,49 @@
+/** An edge on a random port over a real Postgres and the bus in memory, and a bridge that does what a test tells it. */
+import { createMetrics } from '../../platform/metrics/metrics.ts'
+import { systemClock } from '../../platform/clock.ts'
+import { createLogger } from '../../platform/logging/logger.ts'
+import { newWorld, type Edge as Actors } from '../../actors/testing/edges.ts'
+import type { TestContext } from '../../tests/harness/processes.ts'
+import { createEdge, type Edge, type EdgeOptions } from '../edge.ts'
+import { testEdgeOptions } from './test-edge.ts'
+
+export interface LiveEdge {
+  readonly actors: Actors
+  readonly edge: Edge
+  readonly url: string
+  /** Lets the edge and its actors believe that so much time has passed. */
+  readonly pass: (ms: number) => void
+  post(path: string, body: unknown, headers?: Readonly<Record<string, string>>): Promise<Response>
+  get(path: string, headers?: Readonly<Record<string, string>>): Promise<Response>
+}
+
+export type World = Awaited<ReturnType<typeof newWorld>>
+
+export async function startLiveEdge(t: TestContext, world: World, node = 'edge-1', overrides: Partial<EdgeOptions> = {}): Promise<LiveEdge> {
+  let passed = 0
+  // Time that stands still makes actors doubt what they own, so theirs goes on by the hands alone.
+  const actors = await world.edge(node, { turnDeadlineMs: 600_000, clock: { now: () => systemClock.now() + passed, monotonic: () => systemClock.monotonic() } })
+  const edge = createEdge({
+    ...testEdgeOptions({
+      metrics: createMetrics({ role: 'edge', node }),
+      logger: createLogger({ level: 'silent', name: 'test' }),
+      clock: { now: () => systemClock.now() + passed, monotonic: () => systemClock.monotonic() + passed },
+    }),
+    node,
+    service: actors.runtime.service,
+    ...overrides,
+  })
+  t.teardown(() => edge.stop())
+  await edge.start()
+  const url = `http://127.0.0.1:${edge.port}`
+  return {
+    actors,
+    edge,
+    url,
+    pass: (ms) => {
+      passed += ms
+    },
+    post: (path, body, headers = {}) => fetch(url + path, { method: 'POST', headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) }),
+    get: (path, headers = {}) => fetch(url + path, { headers }),
+  }
+}
