@@ -445,6 +445,27 @@ t.test('tokens are fetched for each connection, once more when they are refused,
   t.match(client.error, { code: 'unauthenticated' })
 })
 
+t.test('a ticket is fetched for each connection, and before it expires another link takes over without a gap', async (t) => {
+  const edge = await edgeOf(t)
+  const tickets = ['one', 'two', 'three', 'four', 'five']
+  const client = clientOf(t, edge, { ticket: () => Promise.resolve(tickets.shift() ?? 'none') })
+  const states: string[] = []
+  client.on('state', (state) => states.push(state))
+  await client.connect()
+  t.notOk('token' in (edge.commands.at(-1) as object))
+  const renewed = new Promise<void>((resolve) => client.on('welcome', () => resolve()))
+  edge.broadcast({ type: 'auth.expiring', expires_at: new Date().toISOString() })
+  await renewed
+  t.strictSame(edge.queries, ['ticket=one', 'ticket=two'])
+  t.strictSame(states, ['open'])
+  let refusals = 1
+  edge.verdict = () => (refusals-- > 0 ? error('unauthenticated') : 'handle')
+  edge.cut()
+  await untilState(client, 'reconnecting')
+  await untilState(client, 'open')
+  t.equal(edge.queries.at(-1), 'ticket=four', 'once more after a refusal')
+})
+
 t.test('a token that cannot be had is asked for again', async (t) => {
   const edge = await edgeOf(t)
   let failures = 2

@@ -33,7 +33,12 @@ export interface ClientOptions {
   readonly subprotocol?: Subprotocol
   /** Credentials, or a function that gets them: called for every connection, and before they expire. */
   readonly token?: string | (() => string | Promise<string>)
-  /** Only where the server's mode of authentication is none. */
+  /**
+   * Gets a single-use ticket (`POST /tickets`) for each connection, in place of a token: for pages whose credentials stay
+   * with a server of their own.
+   */
+  readonly ticket?: () => string | Promise<string>
+  /** Whom to act for, where the credentials allow it; who you are, where the server's mode of authentication is none. */
   readonly userId?: string
   /** Name and version of your program, for the server's log. */
   readonly clientName?: string
@@ -83,7 +88,7 @@ export class ChatClient {
   #isConnected = false
 
   constructor(options: ClientOptions & { readonly WebSocket: WebSocketConstructor }) {
-    const { url, WebSocket, token, userId, clientName, subprotocol = defaultSubprotocol, pingIntervalMs = limits.pingIntervalMs, silenceMs = limits.silenceMs } = options
+    const { url, WebSocket, token, ticket, userId, clientName, subprotocol = defaultSubprotocol, pingIntervalMs = limits.pingIntervalMs, silenceMs = limits.silenceMs } = options
     this.#options = options
     this.#backoff = options.backoff ?? { baseMs: 500, maxMs: 30_000 }
     this.#requests = new Requests(this.#backoff)
@@ -92,7 +97,7 @@ export class ChatClient {
       ...(userId === undefined ? {} : { user_id: userId }),
       ...(clientName === undefined ? {} : { client: clientName }),
     })
-    this.#connection = new Connection({ url, subprotocol, WebSocket, hello, pingIntervalMs, silenceMs, backoff: this.#backoff, tokenIsRenewable: typeof token === 'function' }, this.#connectionOwner())
+    this.#connection = new Connection({ url, subprotocol, WebSocket, hello, ticket, pingIntervalMs, silenceMs, backoff: this.#backoff, credentialsAreRenewable: typeof token === 'function' || ticket !== undefined }, this.#connectionOwner())
   }
 
   get state(): ConnectionState {
@@ -266,7 +271,8 @@ export class ChatClient {
 
   /** New credentials for the connection there is. Without them the server closes it, and the next one gets new ones. */
   async #refresh(): Promise<void> {
-    const { token } = this.#options
+    const { token, ticket } = this.#options
+    if (ticket !== undefined) return this.#connection.renew()
     if (typeof token !== 'function') return
     try {
       await this.#requests.request({ type: 'auth.refresh', token: await token() }, { bound: true })

@@ -28,8 +28,8 @@ export interface ConnectionOwner {
 
 export interface ConnectionOptions extends LinkOptions {
   readonly backoff: { readonly baseMs: number; readonly maxMs: number }
-  /** Whether `hello` may come with other credentials next time. */
-  readonly tokenIsRenewable: boolean
+  /** Whether the next connection may come with other credentials. */
+  readonly credentialsAreRenewable: boolean
 }
 
 /** A link that served this long was a good one: the next dialling begins without delay. */
@@ -66,6 +66,11 @@ export class Connection implements LinkOwner {
   wake(): void {
     if (this.#timer === undefined) return
     this.#dial()
+  }
+
+  /** Another link takes over from the one that serves, without a gap. */
+  renew(): void {
+    if (this.#serving !== null) this.#dial()
   }
 
   send(command: Command): boolean {
@@ -109,7 +114,7 @@ export class Connection implements LinkOwner {
       this.#failures += 1
     }
     // Refused for its credentials, a client may come back once with new ones.
-    const again = mayReconnect(code) || (code === 4401 && this.#options.tokenIsRenewable && !this.#triedNewToken)
+    const again = mayReconnect(code) || (code === 4401 && this.#options.credentialsAreRenewable && !this.#triedNewToken)
     if (code === 4401) this.#triedNewToken = true
     if (again) {
       if (this.#dialling === null) this.#dialIn(Math.max(backoffMs(this.#failures, this.#options.backoff), error?.retryAfterMs ?? 0))

@@ -14,6 +14,8 @@ export interface LinkOptions {
   readonly subprotocol: Subprotocol
   readonly WebSocket: WebSocketConstructor
   readonly hello: () => Promise<Omit<CommandOf<'hello'>, 'type' | 'ref'>>
+  /** Gets a ticket, which goes into the address. */
+  readonly ticket: (() => string | Promise<string>) | undefined
   readonly pingIntervalMs: number
   readonly silenceMs: number
 }
@@ -71,19 +73,21 @@ export class Link {
   }
 
   async #dial(): Promise<void> {
+    const { WebSocket, url, subprotocol, ticket } = this.#options
     let hello: Omit<CommandOf<'hello'>, 'type' | 'ref'>
+    let address = url
     try {
-      // The token first: it may have to be fetched, and the server waits only a while for hello.
+      // Credentials first: they may have to be fetched, and the server waits only a while for hello.
       hello = await this.#options.hello()
+      if (ticket !== undefined) address = withTicket(url, await ticket())
     } catch (error) {
-      this.#error = new ChatError('unauthenticated', 'No token could be had.', { cause: error })
+      this.#error = new ChatError('unauthenticated', 'No credentials could be had.', { cause: error })
       return this.#end(1006)
     }
     if (this.#stage === 'closed') return
-    const { WebSocket, url, subprotocol } = this.#options
     let socket: WebSocketLike
     try {
-      socket = new WebSocket(url, [subprotocol])
+      socket = new WebSocket(address, [subprotocol])
     } catch (error) {
       this.#error = new ChatError('invalid_field', 'The url is none of a WebSocket.', { cause: error })
       return this.#end(1000)
@@ -166,4 +170,10 @@ export class Link {
       // Closing a socket that is closed already, or with a code that this implementation does not allow.
     }
   }
+}
+
+function withTicket(url: string, ticket: string): string {
+  const address = new URL(url)
+  address.searchParams.set('ticket', ticket)
+  return address.href
 }

@@ -8,15 +8,19 @@ import { ReadinessWatch } from './page/readiness.ts'
 import { ThemeChoice } from './page/theme.ts'
 import { ChatSession, type Address } from './session/chat-session.ts'
 import { rememberedUser } from './session/identity.ts'
+import { KeptKey } from './session/kept-key.ts'
 
 const storage = () => window.localStorage
+const keptKey = new KeptKey(() => window.sessionStorage)
+const key = keptKey.get()
 const here = new URL('.', window.location.href)
 const socketUrl = new URL('ws', here)
 socketUrl.protocol = here.protocol === 'https:' ? 'wss:' : 'ws:'
 
 const client = createClient({
   url: socketUrl.href,
-  userId: rememberedUser(storage),
+  // A key says whose it is.
+  ...(key === null ? { userId: rememberedUser(storage) } : { token: key }),
   clientName: 'chatterbot-page',
   backoff: { baseMs: 300, maxMs: 10_000 },
 })
@@ -46,6 +50,7 @@ createRoot(root).render(
     createElement(Page, {
       session,
       themes: new ThemeChoice(storage),
+      keptKey,
       readiness: new ReadinessWatch(new URL('ready', here).href),
     }),
   ),

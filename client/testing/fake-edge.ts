@@ -71,6 +71,8 @@ export class FakeEdge {
   cutAfterFrames = Infinity
   /** Connections ever made. */
   dialled = 0
+  /** Their queries. */
+  readonly queries: string[] = []
   url = ''
   readonly #app: uWS.TemplatedApp
   #listening: uWS.us_listen_socket | false = false
@@ -80,6 +82,7 @@ export class FakeEdge {
     this.#app = uWS.App().ws<SocketData>('/ws', {
       maxPayloadLength: limits.frameBytes,
       upgrade: (response, request, context) => {
+        this.queries.push(request.getQuery() ?? '')
         const offered = request.getHeader('sec-websocket-protocol').split(',').map((name) => name.trim())
         const subprotocol = subprotocols.find((name) => offered.includes(name)) ?? defaultSubprotocol
         response.upgrade({ connection: null as unknown as FakeConnection, subprotocol }, request.getHeader('sec-websocket-key'), subprotocol, request.getHeader('sec-websocket-extensions'), context)

@@ -1,13 +1,15 @@
 import { useEffect, useRef, useState, type MouseEvent } from 'react'
 import type { ChatSession } from '../session/chat-session.ts'
+import type { KeptKey } from '../session/kept-key.ts'
 import { SessionContext } from '../session/session-context.ts'
 import { usePart } from '../session/use-observable.ts'
-import type { ThreadView } from '../session/views.ts'
+import type { ConnectionView, ThreadView } from '../session/views.ts'
 import { focusComposer } from '../thread/focus-composer.ts'
 import { ThreadRuntime } from '../thread/runtime.tsx'
 import { Thread } from '../thread/thread.tsx'
 import { MenuIcon, NewChatIcon } from './icons.tsx'
 import type { ReadinessWatch } from './readiness.ts'
+import { SignIn } from './sign-in.tsx'
 import { Sidebar } from './sidebar.tsx'
 import { StatusBanner } from './status-banner.tsx'
 import type { ThemeChoice } from './theme.ts'
@@ -15,14 +17,16 @@ import type { ThemeChoice } from './theme.ts'
 interface PageProps {
   readonly session: ChatSession
   readonly themes: ThemeChoice
+  readonly keptKey: KeptKey
   readonly readiness: ReadinessWatch
 }
 
-export function Page({ session, themes, readiness }: PageProps) {
+export function Page({ session, themes, keptKey, readiness }: PageProps) {
   const drawer = useRef<HTMLDialogElement>(null)
   const [asDrawer, setAsDrawer] = useState(false)
   const title = usePart(session.thread, titleOf)
   const visit = usePart(session.thread, visitOf)
+  const isRefused = usePart(session.connection, isRefusedOf)
   useEffect(() => {
     document.title = title === null ? 'ChatterBot' : `${title} · ChatterBot`
   }, [title])
@@ -43,10 +47,10 @@ export function Page({ session, themes, readiness }: PageProps) {
       <div className="layout">
         {asDrawer ? (
           <dialog ref={drawer} className="drawer" aria-label="Conversations" onClick={closeFromBackdrop}>
-            <Sidebar themes={themes} onClose={() => drawer.current?.close()} />
+            <Sidebar themes={themes} keptKey={keptKey} onClose={() => drawer.current?.close()} />
           </dialog>
         ) : (
-          <Sidebar themes={themes} />
+          <Sidebar themes={themes} keptKey={keptKey} />
         )}
         <main id="conversation">
           <header className="top-bar">
@@ -62,10 +66,16 @@ export function Page({ session, themes, readiness }: PageProps) {
               </button>
             ) : null}
           </header>
-          <StatusBanner readiness={readiness} />
-          <ThreadRuntime key={visit} session={session}>
-            <Thread />
-          </ThreadRuntime>
+          {isRefused ? (
+            <SignIn keptKey={keptKey} />
+          ) : (
+            <>
+              <StatusBanner readiness={readiness} />
+              <ThreadRuntime key={visit} session={session}>
+                <Thread />
+              </ThreadRuntime>
+            </>
+          )}
         </main>
       </div>
     </SessionContext.Provider>
@@ -73,6 +83,8 @@ export function Page({ session, themes, readiness }: PageProps) {
 }
 
 const titleOf = ({ title }: ThreadView) => title
+/** The server asks for credentials, or for others than it was shown. */
+const isRefusedOf = (connection: ConnectionView) => connection.kind === 'closed' && connection.code === 'unauthenticated'
 const visitOf = ({ visit }: ThreadView) => visit
 
 /** The hash is the conversation's, so the link moves the focus itself. */

@@ -1,5 +1,6 @@
 import { useMemo } from 'react'
 import { groupByDay } from '../session/conversation-groups.ts'
+import type { KeptKey } from '../session/kept-key.ts'
 import { hashOf } from '../session/route.ts'
 import { useSession } from '../session/session-context.ts'
 import { useObservable, usePart } from '../session/use-observable.ts'
@@ -9,7 +10,7 @@ import type { ThemeChoice } from './theme.ts'
 import { ThemeSwitch } from './theme-switch.tsx'
 
 /** The user's conversations, the most recent first. `onClose`: it is shown as a drawer. */
-export function Sidebar({ themes, onClose }: { readonly themes: ThemeChoice; readonly onClose?: () => void }) {
+export function Sidebar({ themes, keptKey, onClose }: { readonly themes: ThemeChoice; readonly keptKey: KeptKey; readonly onClose?: () => void }) {
   const session = useSession()
   return (
     <nav className="sidebar" aria-label="Conversations">
@@ -37,6 +38,18 @@ export function Sidebar({ themes, onClose }: { readonly themes: ThemeChoice; rea
       </button>
       <ConversationList {...(onClose === undefined ? {} : { onPick: onClose })} />
       <ThemeSwitch themes={themes} />
+      {keptKey.get() === null ? null : (
+        <button
+          type="button"
+          className="button"
+          onClick={() => {
+            keptKey.forget()
+            window.location.reload()
+          }}
+        >
+          Sign out
+        </button>
+      )}
     </nav>
   )
 }

@@ -48,7 +48,7 @@ export class ChatSession {
     this.list = new ConversationList(client)
     this.thread = new Observable<ThreadView>({ visit: 0, conversationId: null, title: null, status: 'ready', messages: [], olderMessages: 'none' })
     client.on('state', (state) => {
-      this.connection.set(state === 'closed' ? { kind: 'closed', reason: client.error?.message ?? 'The connection was closed.' } : { kind: state })
+      this.connection.set(state === 'closed' ? { kind: 'closed', reason: client.error?.message ?? 'The connection was closed.', code: client.error?.code ?? null } : { kind: state })
     })
     client.on('load', ({ level }) => this.load.set(level))
     client.on('welcome', () => this.list.refresh())

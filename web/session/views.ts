@@ -66,7 +66,7 @@ export type ConnectionView =
   /** Lost; it is being made anew. */
   | { readonly kind: 'reconnecting' }
   /** Ended, and not made anew by itself. */
-  | { readonly kind: 'closed'; readonly reason: string }
+  | { readonly kind: 'closed'; readonly reason: string; readonly code: string | null }
 
 /** Whether a reply is still under way. */
 export function isUnfinished(state: MessageState): boolean {
