@@ -29,6 +29,8 @@ export interface Stage {
 export interface ReadOptions extends BrowserContextOptions {
   readonly user?: string
   readonly hash?: string
+  /** Label of the field that the page is read for; that for messages where absent. */
+  readonly field?: string
   /** Complaints that the test provokes. */
   readonly tolerate?: RegExp
   /** Runs in the page before its own scripts. */
@@ -61,7 +63,7 @@ export async function setStage(t: TestContext): Promise<Stage> {
 
 async function read(t: TestContext, browser: Browser, port: number, complaints: string[], options: ReadOptions): Promise<Page> {
   readers += 1
-  const { user = `reader-${readers}`, hash = '', tolerate, prepare, ...context } = options
+  const { user = `reader-${readers}`, hash = '', field, tolerate, prepare, ...context } = options
   const profile = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'], ...context })
   t.teardown(() => profile.close())
   await profile.addInitScript((name) => {
@@ -85,6 +87,6 @@ async function read(t: TestContext, browser: Browser, port: number, complaints: 
     if (new URL(request.url()).port !== String(port)) complain(`asked another server: ${request.url()}`)
   })
   await page.goto(`http://127.0.0.1:${port}/${hash}`)
-  await page.getByRole('textbox', { name: 'Message' }).waitFor()
+  await (field === undefined ? page.getByRole('textbox', { name: 'Message' }) : page.getByLabel(field)).waitFor()
   return page
 }
