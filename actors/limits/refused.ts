@@ -3,42 +3,64 @@
  * would cost what the limit is to protect.
  */
 import { ChatError } from '../../protocol/errors.ts'
+import type { LimitName } from '../../platform/limits/limit-metrics.ts'
 import type { Payer } from './payers.ts'
 
 /** No longer, as what was given back or allowed elsewhere is not heard of here. */
-const rememberedMs = 2_000
+const usedUpMs = 2_000
+/** A turn may end at any moment, and makes room: only who was refused so often in a row, and asks on, waits for it. */
+const insistent = 10
+const insistentMs = 250
 const mostRemembered = 10_000
+
+interface Refusal {
+  readonly limit: LimitName
+  readonly error: ChatError
+  readonly at: number
+  readonly forMs: number
+  readonly inARow: number
+}
 
 export class Refused {
   readonly #monotonic: () => number
   /** The oldest first. */
-  readonly #refused = new Map<string, { readonly error: ChatError; readonly at: number }>()
+  readonly #refused = new Map<string, Refusal>()
 
   constructor(monotonic: () => number) {
     this.#monotonic = monotonic
   }
 
-  remember(payers: readonly Payer[], error: ChatError): void {
-    const key = keyOf(payers)
-    this.#refused.delete(key)
-    this.#refused.set(key, { error, at: this.#monotonic() })
-    const [oldest] = this.#refused.keys()
-    if (this.#refused.size > mostRemembered && oldest !== undefined) this.#refused.delete(oldest)
+  /** A window has nothing left. */
+  usedUp(payers: readonly Payer[], limit: LimitName, error: ChatError): void {
+    this.#remember(keyOf(payers), { limit, error, at: this.#monotonic(), forMs: usedUpMs, inARow: 0 })
   }
 
+  /** As many turns as may be are under way. */
+  full(payers: readonly Payer[], error: ChatError): void {
+    const key = keyOf(payers)
+    const inARow = (this.#refused.get(key)?.inARow ?? 0) + 1
+    this.#remember(key, { limit: 'concurrent_turns', error, at: this.#monotonic(), forMs: inARow >= insistent ? insistentMs : 0, inARow })
+  }
+
+  /** Something was allowed, or given back. */
   forget(payers: readonly Payer[]): void {
     this.#refused.delete(keyOf(payers))
   }
 
   /** With what is left of the wait; null where asking makes sense. */
-  of(payers: readonly Payer[]): ChatError | null {
+  of(payers: readonly Payer[]): Pick<Refusal, 'limit' | 'error'> | null {
     const found = this.#refused.get(keyOf(payers))
     if (found === undefined) return null
     const passedMs = this.#monotonic() - found.at
     const waitMs = (found.error.retryAfterMs ?? 0) - passedMs
-    if (passedMs < rememberedMs && waitMs > 0) return new ChatError(found.error.code, found.error.message, { retryAfterMs: waitMs })
-    this.#refused.delete(keyOf(payers))
-    return null
+    return passedMs < found.forMs && waitMs > 0 ? { limit: found.limit, error: new ChatError(found.error.code, found.error.message, { retryAfterMs: waitMs }) } : null
+  }
+
+  #remember(key: string, refusal: Refusal): void {
+    this.#refused.delete(key)
+    this.#refused.set(key, refusal)
+    const [oldest] = this.#refused.keys()
+    if (this.#refused.size > mostRemembered && oldest !== undefined) this.#refused.delete(oldest)
   }
 }
 

@@ -212,6 +212,7 @@ t.test('who goes on when refused costs a look at nothing, and is allowed again i
   for (let n = 0; n < 100; n += 1) t.equal(await code(send('again')), 'rate_limited')
   t.equal(takes, 1)
   t.equal(lookUps, 20)
+  t.equal(parts.refusals.length, 100, 'each refusal is counted all the same')
 })
 
 t.test('edges share the limits of a user, whichever of them owns the conversation and ends the turn', async (t) => {

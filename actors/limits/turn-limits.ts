@@ -65,7 +65,10 @@ export function limitTurns(service: ConversationService, options: TurnLimitOptio
   /** All limits in one exchange. */
   const take = async (userId: string, command: TurnCommand, payers: readonly Payer[]): Promise<Allowance | ChatError> => {
     const known = refused.of(payers)
-    if (known !== null) return known
+    if (known !== null) {
+      metrics.refused(known.limit)
+      return known.error
+    }
     const input = 'text' in command ? Math.ceil(Buffer.byteLength(command.text) / bytesPerToken) : 0
     const id = leaseOf(userId, command.conversation_id, command.client_message_id)
     const costs: readonly [WindowName, number][] = [['turns_per_minute', 1], ['tokens_in_per_minute', input], ['tokens_in_per_day', input], ['tokens_out_per_minute', 0], ['tokens_out_per_day', 0]]
@@ -77,18 +80,22 @@ export function limitTurns(service: ConversationService, options: TurnLimitOptio
     const giveBack = (): void => {
       for (const each of taken) each.giveBack()
       if (lease.allowed && lease.isNew) void leases.giveBack(id)
-      refused.forget(payers)
     }
     const worst = longest(taken)
-    if (worst === null && lease.allowed) return { giveBack }
-    giveBack()
-    if (worst === null) {
-      metrics.refused('concurrent_turns')
-      return new ChatError('too_many_turns', undefined, { retryAfterMs: askAgainMs })
+    if (worst === null && lease.allowed) {
+      refused.forget(payers)
+      return {
+        giveBack: () => {
+          giveBack()
+          refused.forget(payers)
+        },
+      }
     }
-    metrics.refused(worst.window)
-    const error = refusal(worst)
-    if (worst.verdict.remaining === 0) refused.remember(payers, error)
+    giveBack()
+    metrics.refused(worst?.window ?? 'concurrent_turns')
+    const error = worst === null ? new ChatError('too_many_turns', undefined, { retryAfterMs: askAgainMs }) : refusal(worst)
+    if (worst === null) refused.full(payers, error)
+    else if (worst.verdict.remaining === 0) refused.usedUp(payers, worst.window, error)
     return error
   }
 

@@ -2,8 +2,10 @@ import t from 'tap'
 import { ChatError } from '../../protocol/errors.ts'
 import { commands, type CommandType } from '../../protocol/websocket/messages.ts'
 import { allPermissions, nobody, type Authenticator, type Credentials, type Identity } from '../auth/authenticator.ts'
-import { turnId } from '../testing/scripted-service.ts'
+import { testPlans } from '../../platform/limits/testing/plans.ts'
+import { scriptedService, turnId } from '../testing/scripted-service.ts'
 import { startTestEdge } from '../testing/test-edge.ts'
+import { testLimits } from '../testing/test-limits.ts'
 
 const anna: Identity = { ...nobody, userId: 'anna', permissions: allPermissions }
 
@@ -119,4 +121,23 @@ t.test('a ticket opens one connection of its user, from the address of the hands
   t.match(await second.hello(), { code: 'unauthenticated' })
   t.equal((await second.closed).code, 4401)
   t.match(await (await edge.connect({ query: '?ticket=' })).hello(), { code: 'unauthenticated' })
+})
+
+t.test('the plan of the credentials is told, and goes along with what they begin', async (t) => {
+  const service = scriptedService()
+  const plans: (string | undefined)[] = []
+  const watched = { ...service, send: (...args: Parameters<typeof service.send>) => (plans.push(args[2]?.identity?.plan), service.send(...args)) }
+  const edge = await startTestEdge(t, {
+    authenticator: known({ plain: anna, gold: { ...anna, plan: 'gold' } }),
+    limits: testLimits({ plans: testPlans({ turns_per_minute: 10, sockets: 1 }, { gold: { turns_per_minute: 300, tokens_out_per_day: 1000, sockets: 2 } }) }),
+    service: watched,
+  })
+  const [plain, gold] = [await edge.connect({ headers: { 'X-API-Key': 'plain' } }), await edge.connect({ headers: { 'X-API-Key': 'gold' } })]
+  const welcome = await plain.hello()
+  t.match(welcome, { limits: { plan: 'default', turns_per_minute: 10 } })
+  t.notHas(welcome, { limits: { tokens_out_per_day: Number } })
+  t.match(await gold.hello(), { limits: { plan: 'gold', turns_per_minute: 300, tokens_out_per_day: 1000 } })
+  t.match(await (await edge.connect({ headers: { 'X-API-Key': 'plain' } })).hello(), { type: 'error', code: 'too_many_connections' })
+  for (const socket of [plain, gold]) await socket.ask({ type: 'message.send', ...fields })
+  t.same(plans, ['default', 'gold'])
 })
