@@ -48,7 +48,11 @@ const securitySchemes = {
 const headers = {
   'X-Request-Id': { description: 'Names the request in the log of the server', schema: { type: 'string' } },
   'Retry-After': { description: 'Seconds to wait before trying again', schema: { type: 'integer', minimum: 0 } },
+  RateLimit: { description: 'What is left of a limit: `r` of it, in a window that ends in `t` seconds. Absent where the request came to none', schema: { type: 'string' }, example: '"requests_per_minute";r=597;t=42' },
+  'RateLimit-Policy': { description: 'That limit: `q` in `w` seconds', schema: { type: 'string' }, example: '"requests_per_minute";q=600;w=60' },
 }
+
+const onAll = Object.fromEntries(['X-Request-Id', 'RateLimit', 'RateLimit-Policy'].map((name) => [name, { $ref: `#/components/headers/${name}` }]))
 
 function described(id: string, operation: Operation): object {
   const { summary, description, permission, params, query, headers: asked, body, example } = operation
@@ -96,7 +100,7 @@ function response({ description, schema, contentType = 'application/json', heade
   return {
     description,
     headers: {
-      'X-Request-Id': { $ref: '#/components/headers/X-Request-Id' },
+      ...onAll,
       ...Object.fromEntries(Object.entries(own).map(([name, text]) => [name, { description: text, schema: { type: 'string' } }])),
     },
     ...(hasBody
@@ -125,7 +129,7 @@ function errorResponse({ path }: Operation, codes: readonly ErrorCode[]): object
   return {
     description: codes.map((code) => `\`${code}\`: ${errorCatalogue[code].message}`).join('\n\n'),
     headers: {
-      'X-Request-Id': { $ref: '#/components/headers/X-Request-Id' },
+      ...onAll,
       ...(retry ? { 'Retry-After': { $ref: '#/components/headers/Retry-After' } } : {}),
     },
     content: path.startsWith('/v1/') ? openAiContent(codes) : { 'application/problem+json': { schema: { allOf: [{ $ref: '#/components/schemas/Problem' }, { properties: { code: { enum: codes } }, required: ['code'] }] } } },

@@ -1,5 +1,6 @@
 /** From a request that says something to an accepted turn. A repetition under the same key comes out at the same turn. */
 import { createHash, randomUUID } from 'node:crypto'
+import { ChatError } from '../../protocol/errors.ts'
 import { RequestFault } from '../../protocol/rest/decode.ts'
 import type { ImportedMessage } from '../../protocol/imported-history.ts'
 import type { ChatRequest, ContextMessage } from '../../protocol/rest/fields.ts'
@@ -24,7 +25,7 @@ export interface BegunTurn {
 }
 
 /** Rejects with ChatError. */
-export async function beginTurn(service: Pick<ConversationService, 'create' | 'send'>, { body, headers, identity, request }: TurnRequest): Promise<BegunTurn> {
+export async function beginTurn(service: Pick<ConversationService, 'create' | 'send' | 'delete'>, { body, headers, identity, request }: TurnRequest): Promise<BegunTurn> {
   const userId = requireUser(identity, { header: headers['x-user-id'], field: body.user_id })
   const key = body.client_message_id ?? headers['idempotency-key']
   if (body.conversation_id !== undefined && (body.context ?? []).length > 0) {
@@ -34,19 +35,27 @@ export async function beginTurn(service: Pick<ConversationService, 'create' | 's
   const conversationId = body.conversation_id ?? (await begunConversation(service, userId, key, body))
   const { model, params } = body
   const { traceparent } = request
-  const accepted = await service.send(
-    userId,
-    {
-      type: 'message.send',
-      conversation_id: conversationId,
-      client_message_id: body.client_message_id ?? (key === undefined ? randomUUID() : idFrom('message', key)),
-      text: body.message,
-      ...(model === undefined ? {} : { model }),
-      ...(params === undefined ? {} : { params }),
-    },
-    { identity, ...(traceparent === null ? {} : { traceparent }) },
-  )
-  return { userId, conversationId, turnId: accepted.turn_id, accepted }
+  const command = {
+    type: 'message.send' as const,
+    conversation_id: conversationId,
+    client_message_id: body.client_message_id ?? (key === undefined ? randomUUID() : idFrom('message', key)),
+    text: body.message,
+    ...(model === undefined ? {} : { model }),
+    ...(params === undefined ? {} : { params }),
+  }
+  try {
+    const accepted = await service.send(userId, command, { identity, ...(traceparent === null ? {} : { traceparent }) })
+    return { userId, conversationId, turnId: accepted.turn_id, accepted }
+  } catch (error) {
+    // Who is refused again and again must not leave a conversation each time. One under a key is the next try's.
+    if (body.conversation_id === undefined && key === undefined && isRefusal(error)) await service.delete(userId, { type: 'conversation.delete', conversation_id: conversationId }).catch(() => undefined)
+    throw error
+  }
+}
+
+/** Nothing was accepted, for certain. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof ChatError && error.definition.status < 500
 }
 
 async function begunConversation(service: Pick<ConversationService, 'create'>, userId: string, key: string | undefined, { model, context = [] }: ChatRequest): Promise<number> {

@@ -3,6 +3,7 @@ import { createMetrics } from '../../platform/metrics/metrics.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { createLogger } from '../../platform/logging/logger.ts'
 import { newWorld, type Edge as Actors } from '../../actors/testing/edges.ts'
+import type { ConversationService } from '../../actors/conversation-service.ts'
 import type { TestContext } from '../../tests/harness/processes.ts'
 import { createEdge, type Edge, type EdgeOptions } from '../edge.ts'
 import { testEdgeOptions } from './test-edge.ts'
@@ -19,7 +20,8 @@ export interface LiveEdge {
 
 export type World = Awaited<ReturnType<typeof newWorld>>
 
-export async function startLiveEdge(t: TestContext, world: World, node = 'edge-1', overrides: Partial<EdgeOptions> = {}): Promise<LiveEdge> {
+/** `door`: what stands before the actors, such as limits. */
+export async function startLiveEdge(t: TestContext, world: World, node = 'edge-1', { door, ...overrides }: Partial<EdgeOptions> & { readonly door?: (actors: Actors) => ConversationService } = {}): Promise<LiveEdge> {
   let passed = 0
   // Time that stands still makes actors doubt what they own, so theirs goes on by the hands alone.
   const actors = await world.edge(node, { turnDeadlineMs: 600_000, clock: { now: () => systemClock.now() + passed, monotonic: () => systemClock.monotonic() } })
@@ -30,7 +32,7 @@ export async function startLiveEdge(t: TestContext, world: World, node = 'edge-1
       clock: { now: () => systemClock.now() + passed, monotonic: () => systemClock.monotonic() + passed },
     }),
     node,
-    service: actors.runtime.service,
+    service: door?.(actors) ?? actors.runtime.service,
     ...overrides,
   })
   t.teardown(() => edge.stop())
