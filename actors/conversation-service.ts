@@ -2,7 +2,7 @@
 import type { Origin } from '../protocol/bus/origin.ts'
 import type { ConversationSummary } from '../protocol/websocket/commands/conversation-list.ts'
 import type { TurnSnapshot } from '../protocol/websocket/commands/conversation-open.ts'
-import type { Pace, TurnState } from '../protocol/websocket/fields.ts'
+import type { Message, Pace, TurnState } from '../protocol/websocket/fields.ts'
 import type { CommandOf, ReplyOf, ServerEvent } from '../protocol/websocket/messages.ts'
 import type { Subprotocol } from '../protocol/websocket/subprotocols.ts'
 import type { StoredReply } from '../storage/conversation-store.ts'
@@ -92,6 +92,8 @@ export interface ConversationService {
   rename(userId: string, command: CommandOf<'conversation.rename'>): Promise<ReplyOf<'conversation.rename'>>
   /** For everybody and for good. What is under way in it stops; what waits is dropped. */
   delete(userId: string, command: CommandOf<'conversation.delete'>): Promise<ReplyOf<'conversation.delete'>>
+  /** All messages that are stored, oldest first, in batches: see ConversationStore.exportMessages. Its first `next` rejects where it cannot begin. */
+  export(userId: string, conversationId: number, signal: AbortSignal): Promise<AsyncGenerator<readonly Message[], void, undefined>>
   /**
    * One turn's reply, from a position on, without a read of the store where the turn's conversation is here. Null: it is not
    * among the unfinished ones, and `turn` tells how it ended. `onMoved` as for `open`.

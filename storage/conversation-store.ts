@@ -199,6 +199,12 @@ export interface ConversationStore {
   message(conversationId: number, messageId: number): Promise<Message | null>
   /** Null where there is no such reply of a turn. */
   reply(conversationId: number, messageId: number): Promise<StoredReply | null>
+  /**
+   * All messages, oldest first, all branches, in batches of at most 2 MiB of text: as they stood at one moment, but for
+   * PGlite. Rejects with the signal's reason, and with ChatError `overloaded` where too many read already. To be read to
+   * its end, or returned.
+   */
+  exportMessages(conversationId: number, signal: AbortSignal): AsyncGenerator<readonly Message[], void, undefined>
   /** From `leaf` up the chain of parents, given oldest first; `more` is the parent of the oldest where the page was full. */
   path(conversationId: number, page: { readonly leaf: number; readonly limit: number; readonly maxBytes: number }): Promise<{ readonly messages: readonly Message[]; readonly more: number | null }>
   /** The turn that a clientMessageId was accepted for, ended or not, and the hash of its command. */

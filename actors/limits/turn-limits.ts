@@ -127,6 +127,7 @@ export function limitTurns(service: ConversationService, options: TurnLimitOptio
     stop: (userId, command) => service.stop(userId, command),
     rename: (userId, command) => service.rename(userId, command),
     delete: (userId, command) => service.delete(userId, command),
+    export: (userId, conversationId, signal) => service.export(userId, conversationId, signal),
     follow: (userId, turn, client, onMoved) => service.follow(userId, turn, client, onMoved),
     turn: (userId, turnId) => service.turn(userId, turnId),
     stopUnheard: (userId, turnId, forMs) => service.stopUnheard(userId, turnId, forMs),

@@ -3,6 +3,7 @@ import { ChatError } from '../../protocol/errors.ts'
 import type { TurnRetry } from '../../protocol/bus/forwarding.ts'
 import type { Origin } from '../../protocol/bus/origin.ts'
 import type { ConversationSummary } from '../../protocol/websocket/commands/conversation-list.ts'
+import type { Message } from '../../protocol/websocket/fields.ts'
 import type { CommandOf, ReplyOf } from '../../protocol/websocket/messages.ts'
 import { limits } from '../../protocol/websocket/limits.ts'
 import type { ConversationRow, ConversationStore } from '../../storage/conversation-store.ts'
@@ -182,6 +183,11 @@ export class Conversations implements ConversationService {
       (node) => forwarding.stopUnheard(node, userId, turnId, forMs),
       'turn_not_found',
     )
+  }
+
+  async export(userId: string, conversationId: number, signal: AbortSignal): Promise<AsyncGenerator<readonly Message[], void, undefined>> {
+    await this.#requireOwn(userId, conversationId, 'conversation_not_found')
+    return this.#options.store.exportMessages(conversationId, signal)
   }
 
   load(): { readonly queue_depth: number; readonly eta_ms: number } {

@@ -85,8 +85,13 @@ export function scriptedService(script: Partial<ConversationService> = {}): Scri
     ownerOf: async () => null,
     rename: async (_, command) => ({ type: 'conversation.renamed', conversation_id: command.conversation_id, title: command.title, updated_at: createdAt }),
     delete: async (_, command) => ({ type: 'conversation.deleted', conversation_id: command.conversation_id }),
+    export: async () => noMessages(),
     stop: async (_, command) => ({ type: 'turn.stopped', turn_id: command.turn_id }),
     load: () => ({ queue_depth: 0, eta_ms: 0 }),
     ...script,
   }
+}
+
+async function* noMessages(): AsyncGenerator<never, void, undefined> {
+  // There are none.
 }

@@ -11,6 +11,7 @@ import type {
 import { asChatError, isMissingPartition, isRowFault } from './faults.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { History } from './history.ts'
+import { exportMessages } from './message-export.ts'
 import type { Ownership } from './ownership.ts'
 import { purge } from './purge.ts'
 import { conversationFrom, messageFrom, replyFrom, turnFrom, type StoredConversation, type StoredMessage, type StoredReplyRow, type StoredTurn } from './rows.ts'
@@ -114,6 +115,14 @@ export class PostgresConversationStore implements ConversationStore {
 
   messagesAfter(conversationId: number, page: { readonly after: number; readonly limit: number; readonly maxBytes: number }): Promise<MessagePage> {
     return unavailableWhileAway(() => this.#of(conversationId).history.after(conversationId, page))
+  }
+
+  async *exportMessages(conversationId: number, signal: AbortSignal): AsyncGenerator<readonly Message[], void, undefined> {
+    try {
+      yield* exportMessages(this.#of(conversationId), conversationId, signal)
+    } catch (error) {
+      throw signal.aborted ? error : asChatError(error)
+    }
   }
 
   path(conversationId: number, page: { readonly leaf: number; readonly limit: number; readonly maxBytes: number }): Promise<{ readonly messages: readonly Message[]; readonly more: number | null }> {

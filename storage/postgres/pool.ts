@@ -36,20 +36,22 @@ export interface PoolOptions {
   readonly logger: Logger
   /** PGlite: all connections are one session, which keeps the prepared statements of those before. */
   readonly embedded: boolean
+  /** For cursors: one statement at a time, whose user gives up on the server by himself. */
+  readonly forCursors?: boolean
 }
 
 /** Statements of a connection are sent without waiting for one another's results (pipelining); each fails for itself. */
-export function createPool({ url, max, applicationName, logger, embedded }: PoolOptions): Pool {
+export function createPool({ url, max, applicationName, logger, embedded, forCursors = false }: PoolOptions): Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max,
     types,
-    pipeline: true,
+    pipeline: !forCursors,
     application_name: applicationName,
     options: planning,
     connectionTimeoutMillis: connectMs,
     statement_timeout: statementMs,
-    query_timeout: silenceMs,
+    ...(forCursors ? {} : { query_timeout: silenceMs }),
     idle_in_transaction_session_timeout: idleInTransactionMs,
     idleTimeoutMillis: 30_000,
     keepAlive: true,

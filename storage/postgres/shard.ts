@@ -1,6 +1,7 @@
 /** One shard: its connections, and how statements are run on them. */
 import type { Duplex } from 'node:stream'
 import type { QueryResult, QueryResultRow } from 'pg'
+import { ChatError } from '../../protocol/errors.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import { isLostConnection } from './faults.ts'
 import { createPool, type Client, type Pool } from './pool.ts'
@@ -10,8 +11,10 @@ import type { Statement } from './statement.ts'
 /** Group commit, claims, and signs of life or upkeep: what must not wait behind queries of users. */
 const ownConnections = 3
 const queryConnections = 8
-/** Work that nobody waits for, and exports, which take long. */
-const backgroundConnections = 2
+/** Work that nobody waits for. */
+const backgroundConnections = 1
+/** Each is held for as long as somebody reads. */
+const exportConnections = 4
 
 export interface BoundStatement {
   readonly statement: Statement | string
@@ -30,13 +33,17 @@ export class Shard {
   readonly #own: Pool
   readonly #queries: Pool
   readonly #background: Pool
+  readonly #exports: Pool
+  readonly #exporting = new Set<(broken: boolean) => void>()
+  #closed = false
 
   constructor({ config, applicationName, logger }: ShardOptions) {
     this.config = config
-    const pool = (url: string, max: number): Pool => createPool({ url, max, applicationName, logger: logger.child({ shard: config.name }), embedded: config.embedded })
+    const pool = (url: string, max: number, forCursors = false): Pool => createPool({ url, max, applicationName, logger: logger.child({ shard: config.name }), embedded: config.embedded, forCursors })
     this.#own = pool(config.primaryUrl, config.embedded ? 1 : ownConnections)
     this.#queries = config.embedded ? this.#own : pool(config.primaryUrl, queryConnections)
     this.#background = config.embedded ? this.#own : pool(config.primaryUrl, backgroundConnections)
+    this.#exports = config.embedded ? this.#own : pool(config.primaryUrl, exportConnections, true)
     this.replicas = config.embedded ? [] : config.replicaUrls.map((url) => pool(url, queryConnections))
   }
 
@@ -70,6 +77,25 @@ export class Shard {
     return this.#with(this.#background, task)
   }
 
+  /**
+   * A connection for a cursor, to be released: closed where it is broken. Its reader may be slow or asleep, and `close` takes
+   * it away. Rejects with ChatError `overloaded` where all are in use. Not where PGlite serves.
+   */
+  async connectForExport(): Promise<{ readonly client: Client; readonly release: (broken: boolean) => void }> {
+    const { totalCount, idleCount, waitingCount } = this.#exports
+    if (totalCount - idleCount + waitingCount >= exportConnections) throw new ChatError('overloaded', 'Too many exports are under way.')
+    const client = await this.#exports.connect()
+    const release = (broken: boolean): void => {
+      if (this.#exporting.delete(release)) client.release(broken)
+    }
+    this.#exporting.add(release)
+    if (this.#closed) {
+      release(true)
+      throw new ChatError('unavailable')
+    }
+    return { client, release }
+  }
+
   async #with<T>(pool: Pool, task: (client: Client) => Promise<T>): Promise<T> {
     const client = await pool.connect()
     let result: T
@@ -84,7 +110,9 @@ export class Shard {
   }
 
   async close(): Promise<void> {
-    const pools = new Set([this.#own, this.#queries, this.#background, ...this.replicas])
+    this.#closed = true
+    for (const release of this.#exporting) release(true)
+    const pools = new Set([this.#own, this.#queries, this.#background, this.#exports, ...this.replicas])
     await Promise.all([...pools].map((pool) => pool.close()))
   }
 

@@ -346,6 +346,30 @@ export function storeSuite(t: Test, startProcess: (node: string) => Promise<Stor
     t.same(await store.path(empty.conversationId, { leaf: 1024, ...wide }), { messages: [], more: null })
   })
 
+  t.test('an export is all messages in their order, and may be left at any time', async (t) => {
+    const history = Array.from({ length: 300 }, (_, n) => ({ role: 'user', content: `${n} ${'é'.repeat(n * 10)}` }) as const)
+    const row = await store.createConversation({ userId: unique('user'), clientConversationId: null, title: null, model: null, system: null, history })
+    const owned = new Owned(store, row, claimed(await store.claim(row.conversationId)).token)
+    await owned.exchange('and', 'more', null)
+    const { signal } = new AbortController()
+    const batches: (readonly Message[])[] = []
+    for await (const batch of store.exportMessages(owned.id, signal)) batches.push(batch)
+    t.same(batches.flat(), (await pagesAfter(store, owned.id, { limit: 200, maxBytes: 1 << 20 })).reverse().flat())
+    t.equal(batches.flat().length, 302)
+    t.ok(batches.every((batch) => batch.length > 0 && batch.length <= 64))
+    for (let n = 0; n < 10; n += 1) {
+      for await (const batch of store.exportMessages(owned.id, signal)) if (batch[0] !== undefined) break
+      const leaving = new AbortController()
+      const left = store.exportMessages(owned.id, leaving.signal)
+      await left.next()
+      leaving.abort(new Error('gone'))
+      await t.rejects(left.next(), { message: 'gone' })
+      await t.rejects(store.exportMessages(owned.id, leaving.signal).next(), { message: 'gone' })
+    }
+    t.same(await store.exportMessages((await createConversation(store)).conversationId, signal).next(), { done: true, value: undefined })
+    t.same(await store.exportMessages(owned.id + 1024 * 1_000_000, signal).next(), { done: true, value: undefined })
+  })
+
   t.test('the sweep finds queued and running turns, the oldest first', async (t) => {
     const owned = await ownConversation(store)
     const old = acceptTurn(owned.id, { acceptedAt: 2_000 })
