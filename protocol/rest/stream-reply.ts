@@ -14,6 +14,8 @@ export const streamReply = {
   description:
     'Each event is `data: {"token": "…", "done": false}`, with as much text as there is new; the last is `data: [DONE]`. A stream that breaks goes on at the next character where its last `id` is sent as `Last-Event-ID`, as browsers do by themselves, at any server. A reply that has ended is read the same way. Where a reply fails, or begins anew after some of it was read, an event `error` with `{"token": "", "done": true, "error": {code, message, retryable}}` comes before the last.',
   params: CorrelationParams,
+  query: Type.Object({ ticket: Type.Optional(Type.String({ maxLength: 1024, description: 'That of `stream_endpoint`, in place of credentials: opens this stream alone' })) }),
+  streamTicketFor: 'correlation_id',
   headers: Type.Object({ ...ActingFor, 'last-event-id': Type.Optional(Type.String({ pattern: eventId, description: 'The `id` of the last event that came' })) }),
   example: { params: { correlation_id: examples.turnId } },
   responses: {

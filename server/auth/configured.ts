@@ -23,6 +23,7 @@ export interface AuthenticationSettings {
   /** Null: takes no tokens. */
   readonly jwt: JwtSettings | null
   readonly failuresPerMinute: number
+  readonly turnDeadlineMs: number
 }
 
 export interface AuthenticationParts {
@@ -47,13 +48,14 @@ export function authenticationSettings(config: Config): AuthenticationSettings {
     takesApiKeys: modes.has('api-key'),
     jwt: modes.has('jwt') ? jwtSettings(config) : null,
     failuresPerMinute: config.CHATTERBOT_FAILED_AUTHENTICATIONS_PER_MINUTE,
+    turnDeadlineMs: config.CHATTERBOT_TURN_DEADLINE_SECONDS * 1000,
   }
 }
 
 /** `services`: gets what is to be started before the edge, and stopped after it. */
 export async function createAuthentication(settings: AuthenticationSettings, { credentials, limits, clock, logger }: AuthenticationParts, services: Pick<ServiceGroup, 'add'>): Promise<ConfiguredAuthentication> {
   const tickets = new Tickets({ store: credentials, clock })
-  const streamTickets = new StreamTickets({ store: credentials, clock })
+  const streamTickets = new StreamTickets({ store: credentials, clock, turnDeadlineMs: settings.turnDeadlineMs })
   if (!settings.isRequired) return { authenticator: createNoAuthentication(tickets), tickets, streamTickets }
   const failures = limits.limit({ name: 'failed-authentications', points: settings.failuresPerMinute, perSeconds: 60 })
   const authentication = new Authentication({

@@ -9,7 +9,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { CredentialStore } from '../../storage/credential-store.ts'
 import { nobody, type Identity } from './authenticator.ts'
 
-/** The reply may be read for a while after the turn's deadline. */
+/** After the time by which a turn that begins now has ended: its reply may be read for a while. */
 const afterDeadlineMs = 600_000
 const pattern = /^st_([0-9]{1,16})_([0-9a-f]{64})_([0-9A-Za-z_-]{1,700})$/
 const secretName = 'stream tickets'
@@ -17,6 +17,8 @@ const secretName = 'stream tickets'
 export interface StreamTicketsOptions {
   readonly store: Pick<CredentialStore, 'secret'>
   readonly clock: Clock
+  /** How long a turn may take. */
+  readonly turnDeadlineMs: number
 }
 
 export class StreamTickets {
@@ -27,9 +29,10 @@ export class StreamTickets {
     this.#options = options
   }
 
-  /** `deadlineAt`: of the turn, in milliseconds since the epoch. Rejects with ChatError `unavailable`. */
-  async issue(turnId: string, userId: string, deadlineAt: number): Promise<string> {
-    const expiresAt = Math.ceil(deadlineAt + afterDeadlineMs)
+  /** Rejects with ChatError `unavailable`. */
+  async issue(turnId: string, userId: string): Promise<string> {
+    const { clock, turnDeadlineMs } = this.#options
+    const expiresAt = clock.now() + turnDeadlineMs + afterDeadlineMs
     return `st_${expiresAt}_${(await this.#sign(turnId, userId, expiresAt)).toString('hex')}_${Buffer.from(userId).toString('base64url')}`
   }
 

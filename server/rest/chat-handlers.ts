@@ -5,6 +5,7 @@ import { parsePrefer, type Preferences } from '../../protocol/rest/prefer.ts'
 import { ChatError, errorCatalogue, type ErrorCode } from '../../protocol/errors.ts'
 import type { Load, TurnError } from '../../protocol/websocket/fields.ts'
 import type { ConversationService, TurnStatus } from '../../actors/conversation-service.ts'
+import type { StreamTickets } from '../auth/stream-tickets.ts'
 import { json, problemOf, type Answer, type Headers, type HttpAnswer } from '../http/answer.ts'
 import type { Handlers, RequestContext } from '../http/operation-group.ts'
 import type { AbandonedTurns } from '../turns/abandoned-turns.ts'
@@ -16,6 +17,8 @@ import { turnAddresses } from './turn-addresses.ts'
 export interface ChatContext {
   readonly service: ConversationService
   readonly abandoned: AbandonedTurns
+  /** Null where streams need no credentials. */
+  readonly streamTickets: StreamTickets | null
   readonly load: () => Load
   readonly monotonic: () => number
   /** Milliseconds between the comments of a stream that has nothing else to say. */
@@ -31,7 +34,7 @@ export function chatHandlers(context: ChatContext): Handlers<{ chat: typeof chat
       const preferences = parsePrefer(call.headers.prefer)
       if (preferences.respondAsync || waitsInVain(preferences, context.load())) {
         abandoned.keep(turn.turnId)
-        return deferred(turn, preferences, context.load())
+        return deferred(context, turn, preferences)
       }
       const known = await endedBefore(service, turn)
       if (call.body.stream !== true) return waitForReply(context, turn, known, call.request, preferences, beganAt)
@@ -42,12 +45,14 @@ export function chatHandlers(context: ChatContext): Handlers<{ chat: typeof chat
     streamChat: async (call) => {
       const turn = await beginTurn(service, call)
       abandoned.keep(turn.turnId)
-      return json(200, { status: 'streaming', correlation_id: turn.turnId, stream_endpoint: turnAddresses(turn.turnId).streamEndpoint }, headersOf(turn))
+      const { streamEndpoint } = await turnAddresses(context.streamTickets, turn)
+      return json(200, { status: 'streaming', correlation_id: turn.turnId, stream_endpoint: streamEndpoint }, headersOf(turn))
     },
   }
 }
 
-async function waitForReply({ service, abandoned, load, monotonic }: ChatContext, turn: BegunTurn, known: TurnStatus['reply'], request: RequestContext, preferences: Preferences, beganAt: number): Promise<Answer> {
+async function waitForReply(context: ChatContext, turn: BegunTurn, known: TurnStatus['reply'], request: RequestContext, preferences: Preferences, beganAt: number): Promise<Answer> {
+  const { service, abandoned, monotonic } = context
   const stopping = new AbortController()
   let timer: NodeJS.Timeout | undefined
   request.onGone(() => stopping.abort())
@@ -57,7 +62,7 @@ async function waitForReply({ service, abandoned, load, monotonic }: ChatContext
   if (reply !== null) return answerOf(turn, reply, (monotonic() - beganAt) / 1_000, preferences)
   // Nobody sees what is answered to a client that went away.
   if (request.isGone) abandoned.left(turn.userId, turn.turnId)
-  return deferred(turn, preferences, load())
+  return deferred(context, turn, preferences)
 }
 
 function answerOf(turn: BegunTurn, { text, end }: WholeReply, seconds: number, preferences: Preferences): HttpAnswer {
@@ -77,10 +82,10 @@ function waitsInVain({ wait }: Preferences, load: Load): boolean {
   return wait !== null && load.advice === 'async' && load.eta_ms > wait * 1_000
 }
 
-function deferred(turn: BegunTurn, preferences: Preferences, { eta_ms }: Load): HttpAnswer {
-  const { statusUrl, streamEndpoint } = turnAddresses(turn.turnId)
+async function deferred({ streamTickets, load }: ChatContext, turn: BegunTurn, preferences: Preferences): Promise<HttpAnswer> {
+  const { statusUrl, streamEndpoint } = await turnAddresses(streamTickets, turn)
   const body: Deferred = { status: 'accepted', correlation_id: turn.turnId, conversation_id: turn.conversationId, status_url: statusUrl, stream_endpoint: streamEndpoint }
-  return json(202, body, { ...headersOf(turn), ...applied(preferences), Location: statusUrl, 'Retry-After': String(Math.max(1, Math.ceil(eta_ms / 1_000))) })
+  return json(202, body, { ...headersOf(turn), ...applied(preferences), Location: statusUrl, 'Retry-After': String(Math.max(1, Math.ceil(load().eta_ms / 1_000))) })
 }
 
 function applied({ respondAsync, wait }: Preferences): Headers {

@@ -10,7 +10,7 @@ import { replyStream } from './reply-stream.ts'
 import { turnAddresses } from './turn-addresses.ts'
 import { wholeSeconds } from './whole-seconds.ts'
 
-export function turnHandlers({ service, load, keepAliveMs }: ChatContext): Handlers<{ streamReply: typeof streamReply; getTurn: typeof getTurn; stopTurn: typeof stopTurn }> {
+export function turnHandlers({ service, streamTickets, load, keepAliveMs }: ChatContext): Handlers<{ streamReply: typeof streamReply; getTurn: typeof getTurn; stopTurn: typeof stopTurn }> {
   return {
     streamReply: async ({ params, headers, identity }) => {
       const turn = await service.turn(actingUser(identity, headers['x-user-id']), params.correlation_id)
@@ -20,7 +20,8 @@ export function turnHandlers({ service, load, keepAliveMs }: ChatContext): Handl
     },
     getTurn: async ({ params, headers, identity }) => {
       const turn = await service.turn(actingUser(identity, headers['x-user-id']), params.correlation_id)
-      return json(200, turnBody(turn), turn.reply === null ? { 'Retry-After': String(Math.max(1, Math.ceil(load().eta_ms / 1_000))) } : {})
+      const { streamEndpoint } = await turnAddresses(streamTickets, turn)
+      return json(200, turnBody(turn, streamEndpoint), turn.reply === null ? { 'Retry-After': String(Math.max(1, Math.ceil(load().eta_ms / 1_000))) } : {})
     },
     stopTurn: async ({ params, headers, identity }) => {
       const turnId = params.correlation_id
@@ -31,7 +32,7 @@ export function turnHandlers({ service, load, keepAliveMs }: ChatContext): Handl
   }
 }
 
-function turnBody(turn: TurnStatus): unknown {
+function turnBody(turn: TurnStatus, streamEndpoint: string): unknown {
   const { reply } = turn
   const { reason, error, content = null } = reply?.message ?? {}
   return {
@@ -44,7 +45,7 @@ function turnBody(turn: TurnStatus): unknown {
     attempt: turn.attempt,
     model: turn.model,
     accepted_at: wholeSeconds(turn.acceptedAt),
-    stream_endpoint: turnAddresses(turn.turnId).streamEndpoint,
+    stream_endpoint: streamEndpoint,
     response: content,
     ...(reply === null || reason === undefined || reason === 'failed' ? {} : { reason, usage: reply.usage }),
     ...(error === undefined ? {} : { error }),

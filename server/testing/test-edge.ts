@@ -77,7 +77,7 @@ export function testEdgeOptions(process: Pick<EdgeOptions, 'metrics' | 'logger' 
     authenticator: createNoAuthentication(tickets),
     models: { models: () => Promise.reject(new ChatError('engine_unavailable')) },
     tickets,
-    streamTickets: new StreamTickets({ store: credentials, clock }),
+    streamTickets: new StreamTickets({ store: credentials, clock, turnDeadlineMs: 600_000 }),
     node: 'test',
     host: '127.0.0.1',
     port: 0,
