@@ -20,7 +20,7 @@ t.before(async () => {
 })
 t.teardown(async () => {
   await postgres.stop()
-  logger.close()
+  await logger.close()
 })
 
 async function newCluster(t: Test) {
