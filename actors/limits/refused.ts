@@ -2,8 +2,8 @@
  * Who was refused a moment ago and has nothing left: asking again for each command of somebody who goes on all the same
  * would cost what the limit is to protect.
  */
-import { ChatError } from '../../protocol/errors.ts'
-import type { LimitName } from '../../platform/limits/limit-metrics.ts'
+import type { ChatError } from '../../protocol/errors.ts'
+import { LimitError } from './limit-error.ts'
 import type { Payer } from './payers.ts'
 
 /** No longer, as what was given back or allowed elsewhere is not heard of here. */
@@ -14,7 +14,6 @@ const insistentMs = 250
 const mostRemembered = 10_000
 
 interface Refusal {
-  readonly limit: LimitName
   readonly error: ChatError
   readonly at: number
   readonly forMs: number
@@ -31,15 +30,17 @@ export class Refused {
   }
 
   /** A window has nothing left. */
-  usedUp(payers: readonly Payer[], limit: LimitName, error: ChatError): void {
-    this.#remember(keyOf(payers), { limit, error, at: this.#monotonic(), forMs: usedUpMs, inARow: 0 })
+  usedUp(payers: readonly Payer[], error: LimitError): LimitError {
+    this.#remember(keyOf(payers), { error, at: this.#monotonic(), forMs: usedUpMs, inARow: 0 })
+    return error
   }
 
   /** As many turns as may be are under way. */
-  full(payers: readonly Payer[], error: ChatError): void {
+  full(payers: readonly Payer[], error: ChatError): ChatError {
     const key = keyOf(payers)
     const inARow = (this.#refused.get(key)?.inARow ?? 0) + 1
-    this.#remember(key, { limit: 'concurrent_turns', error, at: this.#monotonic(), forMs: inARow >= insistent ? insistentMs : 0, inARow })
+    this.#remember(key, { error, at: this.#monotonic(), forMs: inARow >= insistent ? insistentMs : 0, inARow })
+    return error
   }
 
   /** Something was allowed, or given back. */
@@ -48,12 +49,12 @@ export class Refused {
   }
 
   /** With what is left of the wait; null where asking makes sense. */
-  of(payers: readonly Payer[]): Pick<Refusal, 'limit' | 'error'> | null {
+  of(payers: readonly Payer[]): ChatError | null {
     const found = this.#refused.get(keyOf(payers))
     if (found === undefined) return null
     const passedMs = this.#monotonic() - found.at
-    const waitMs = (found.error.retryAfterMs ?? 0) - passedMs
-    return passedMs < found.forMs && waitMs > 0 ? { limit: found.limit, error: new ChatError(found.error.code, found.error.message, { retryAfterMs: waitMs }) } : null
+    if (passedMs >= Math.min(found.forMs, found.error.retryAfterMs ?? 0)) return null
+    return found.error instanceof LimitError ? found.error.after(passedMs) : found.error
   }
 
   #remember(key: string, refusal: Refusal): void {

@@ -8,6 +8,7 @@ import type { LimitMetrics } from '../../platform/limits/limit-metrics.ts'
 import type { Plan, Plans, WindowName } from '../../platform/limits/plan.ts'
 import type { ConversationStore } from '../../storage/conversation-store.ts'
 import type { ConversationService, TurnOrigin } from '../conversation-service.ts'
+import { LimitError } from './limit-error.ts'
 import { payersOf, type Payer } from './payers.ts'
 import type { PlanWindows, Taken } from './plan-windows.ts'
 import { Refused } from './refused.ts'
@@ -66,8 +67,8 @@ export function limitTurns(service: ConversationService, options: TurnLimitOptio
   const take = async (userId: string, command: TurnCommand, payers: readonly Payer[]): Promise<Allowance | ChatError> => {
     const known = refused.of(payers)
     if (known !== null) {
-      metrics.refused(known.limit)
-      return known.error
+      metrics.refused(known instanceof LimitError ? known.window : 'concurrent_turns')
+      return known
     }
     const input = 'text' in command ? Math.ceil(Buffer.byteLength(command.text) / bytesPerToken) : 0
     const id = leaseOf(userId, command.conversation_id, command.client_message_id)
@@ -93,10 +94,9 @@ export function limitTurns(service: ConversationService, options: TurnLimitOptio
     }
     giveBack()
     metrics.refused(worst?.window ?? 'concurrent_turns')
-    const error = worst === null ? new ChatError('too_many_turns', undefined, { retryAfterMs: askAgainMs }) : refusal(worst)
-    if (worst === null) refused.full(payers, error)
-    else if (worst.verdict.remaining === 0) refused.usedUp(payers, worst.window, error)
-    return error
+    if (worst === null) return refused.full(payers, new ChatError('too_many_turns', undefined, { retryAfterMs: askAgainMs }))
+    const error = refusal(worst)
+    return worst.verdict.remaining === 0 ? refused.usedUp(payers, error) : error
   }
 
   const isRepetition = async (userId: string, command: TurnCommand): Promise<boolean> =>
@@ -158,8 +158,8 @@ const what: { readonly [Name in WindowName]: string } = {
 }
 
 /** What to tell of a window that refuses. */
-export function refusal({ window, verdict }: Pick<Taken, 'window' | 'verdict'>): ChatError {
-  return new ChatError(window.endsWith('_per_day') ? 'quota_exceeded' : 'rate_limited', what[window], { retryAfterMs: verdict.retryAfterMs })
+function refusal({ window, points, verdict }: Taken): LimitError {
+  return new LimitError(window.endsWith('_per_day') ? 'quota_exceeded' : 'rate_limited', what[window], { window, points, resetMs: verdict.retryAfterMs })
 }
 
 /** Whoever pays last has the credentials' own plan. */

@@ -17,6 +17,8 @@ export type OpenAiError = Static<typeof OpenAiError>
 const codes: Partial<Record<ErrorCode, string>> = {
   unauthenticated: 'invalid_api_key',
   rate_limited: 'rate_limit_exceeded',
+  too_many_turns: 'rate_limit_exceeded',
+  quota_exceeded: 'insufficient_quota',
   context_too_long: 'context_length_exceeded',
   text_too_long: 'string_above_max_length',
 }

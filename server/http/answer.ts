@@ -52,7 +52,11 @@ export function problemOf(error: ChatError, headers: Headers = {}): HttpAnswer {
   return problem(error.definition.status, message, { ...retryAfter(error), ...headers }, { code, retryable, ...(fault === null ? {} : { errors: [fault] }) })
 }
 
-/** Whole seconds, at least one, where the error says how long to wait. */
-export function retryAfter({ retryAfterMs }: ChatError): Headers {
-  return retryAfterMs === undefined ? {} : { 'Retry-After': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) }
+/** Where an error says nothing of how long to wait, though waiting helps. */
+const usualWaitMs = 2_000
+
+/** Whole seconds, at least one, where the error says how long to wait, and always with 429 and 503. */
+export function retryAfter({ retryAfterMs, definition: { status } }: ChatError): Headers {
+  const waitMs = retryAfterMs ?? (status === 429 || status === 503 ? usualWaitMs : undefined)
+  return waitMs === undefined ? {} : { 'Retry-After': String(Math.max(1, Math.ceil(waitMs / 1000))) }
 }

@@ -4,7 +4,7 @@ import type { Method, Operation } from '../../protocol/rest/operation.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import { nobody, type Identity } from '../auth/authenticator.ts'
 import { missingPermission } from '../auth/authorization.ts'
-import type { Admission, Admitted } from '../limits/admission.ts'
+import { fieldsOfRefusal, type Admission, type Admitted } from '../limits/admission.ts'
 import type { Answer, Headers, HttpAnswer } from './answer.ts'
 import type { Bodies } from './body.ts'
 import type { Exchange } from './exchange.ts'
@@ -100,7 +100,7 @@ export class Api {
   }
 
   #refusal(error: unknown, { id, errorAnswer }: BoundOperation, context: HttpRequestContext, headers: Headers): HttpAnswer {
-    if (error instanceof ChatError) return errorAnswer(error, error.code === 'unauthenticated' ? { ...headers, 'WWW-Authenticate': 'Bearer' } : headers)
+    if (error instanceof ChatError) return errorAnswer(error, { ...headers, ...fieldsOfRefusal(error), ...(error.code === 'unauthenticated' ? { 'WWW-Authenticate': 'Bearer' } : {}) })
     this.#options.logger.error({ err: error, operation: id, request: context.id }, 'an operation failed unexpectedly')
     return errorAnswer(new ChatError('internal', undefined, { cause: error }), headers)
   }

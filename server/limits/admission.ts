@@ -2,7 +2,8 @@
 import { ChatError } from '../../protocol/errors.ts'
 import type { LimitMetrics, LimitName } from '../../platform/limits/limit-metrics.ts'
 import type { Limit } from '../../platform/limits/limits.ts'
-import type { Plans } from '../../platform/limits/plan.ts'
+import { windows, type Plans } from '../../platform/limits/plan.ts'
+import { LimitError } from '../../actors/limits/limit-error.ts'
 import { payersOf, type Account } from '../../actors/limits/payers.ts'
 import type { PlanWindows } from '../../actors/limits/plan-windows.ts'
 import type { Headers } from '../http/answer.ts'
@@ -47,8 +48,8 @@ export class Admission {
   /** `named`: the user that the request is for, where it says so beside its body. */
   async admit(account: Account, named: string | undefined): Promise<Admitted> {
     const { plans, metrics } = this.#options
-    const windows = (await Promise.all(payersOf(plans, named ?? null, account).map((payer) => this.#requests.take(payer)))).filter((each) => each !== null)
-    const [tightest] = windows.sort((a, b) => Number(a.allowed) - Number(b.allowed) || a.remaining - b.remaining)
+    const found = (await Promise.all(payersOf(plans, named ?? null, account).map((payer) => this.#requests.take(payer)))).filter((each) => each !== null)
+    const [tightest] = found.sort((a, b) => Number(a.allowed) - Number(b.allowed) || a.remaining - b.remaining)
     if (tightest === undefined) return { headers: {}, refusal: null }
     const headers = fieldsOf('requests_per_minute', tightest)
     if (tightest.allowed) return { headers, refusal: null }
@@ -57,7 +58,14 @@ export class Admission {
   }
 }
 
+/** Of the window that a turn was refused for; none for other errors. */
+export function fieldsOfRefusal(error: ChatError): Headers {
+  if (!(error instanceof LimitError)) return {}
+  const seconds = windows[error.window]
+  return fieldsOf(error.window, { points: error.points, remaining: 0, resetMs: error.retryAfterMs ?? 0 }, seconds)
+}
+
 /** `RateLimit-Policy` and `RateLimit`, as draft-ietf-httpapi-ratelimit-headers-10 has them: structured fields, times in seconds. */
-function fieldsOf(name: LimitName, { points, remaining, resetMs }: Pick<RequestWindow, 'points' | 'remaining' | 'resetMs'>): Headers {
-  return { 'RateLimit-Policy': `"${name}";q=${points};w=60`, RateLimit: `"${name}";r=${remaining};t=${Math.ceil(resetMs / 1000)}` }
+function fieldsOf(name: LimitName, { points, remaining, resetMs }: Pick<RequestWindow, 'points' | 'remaining' | 'resetMs'>, seconds = 60): Headers {
+  return { 'RateLimit-Policy': `"${name}";q=${points};w=${seconds}`, RateLimit: `"${name}";r=${remaining};t=${Math.ceil(resetMs / 1000)}` }
 }
