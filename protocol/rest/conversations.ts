@@ -1,7 +1,7 @@
 /** Conversations, and what was said in them. */
 import Type from 'typebox'
 import { ConversationSummary } from '../websocket/commands/conversation-list.ts'
-import { ConversationId, MessageId, ModelName, Role, Text } from '../websocket/fields.ts'
+import { ConversationId, MessageId, ModelName, Role, Text, Title } from '../websocket/fields.ts'
 import { limits } from '../websocket/limits.ts'
 import { ConversationParams, examples, NullableTitle, UserId, WholeSeconds } from './fields.ts'
 import { ActingFor } from './headers.ts'
@@ -98,3 +98,34 @@ export const listMessages = {
   errors: ['conversation_not_found', 'unavailable'],
 } as const satisfies Operation
 
+export const renameConversation = {
+  method: 'patch',
+  path: '/conversations/{conversation_id}',
+  permission: 'conversations:write',
+  summary: 'Give a conversation another title',
+  params: ConversationParams,
+  headers: Type.Object(ActingFor),
+  body: Type.Object({ title: Title }),
+  example: { params: { conversation_id: examples.conversationId }, body: { title: 'Relativity' } },
+  responses: {
+    200: {
+      description: 'It has that title',
+      schema: Type.Object({ conversation_id: ConversationId, title: Title, updated_at: WholeSeconds }),
+      example: { conversation_id: examples.conversationId, title: 'Relativity', updated_at: '2026-11-24T12:02:00Z' },
+    },
+  },
+  errors: ['conversation_not_found', 'moved', 'unavailable'],
+} as const satisfies Operation
+
+export const deleteConversation = {
+  method: 'delete',
+  path: '/conversations/{conversation_id}',
+  permission: 'conversations:write',
+  summary: 'Delete a conversation and all that was said in it',
+  description: 'A reply that is being written is stopped. Nobody sees anything of it from now on.',
+  params: ConversationParams,
+  headers: Type.Object(ActingFor),
+  example: { params: { conversation_id: examples.conversationId } },
+  responses: { 204: { description: 'It is gone' } },
+  errors: ['conversation_not_found', 'moved', 'unavailable'],
+} as const satisfies Operation

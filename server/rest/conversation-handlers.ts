@@ -1,6 +1,6 @@
 /** Conversations, and what was said in them. */
 import { createHash } from 'node:crypto'
-import type { createConversation, getConversation, listConversations, listMessages } from '../../protocol/rest/conversations.ts'
+import type { createConversation, deleteConversation, getConversation, listConversations, listMessages, renameConversation } from '../../protocol/rest/conversations.ts'
 import type { ConversationService } from '../../actors/conversation-service.ts'
 import { json } from '../http/answer.ts'
 import type { Handlers } from '../http/operation-group.ts'
@@ -8,7 +8,14 @@ import { ownerFor, requireUser } from './acting-user.ts'
 import { idFrom } from './begin-turn.ts'
 import { wholeSeconds } from './whole-seconds.ts'
 
-type Operations = { createConversation: typeof createConversation; listConversations: typeof listConversations; getConversation: typeof getConversation; listMessages: typeof listMessages }
+type Operations = {
+  readonly createConversation: typeof createConversation
+  readonly listConversations: typeof listConversations
+  readonly getConversation: typeof getConversation
+  readonly renameConversation: typeof renameConversation
+  readonly deleteConversation: typeof deleteConversation
+  readonly listMessages: typeof listMessages
+}
 
 export function conversationHandlers({ service }: { readonly service: ConversationService }): Handlers<Operations> {
   return {
@@ -35,6 +42,16 @@ export function conversationHandlers({ service }: { readonly service: Conversati
     getConversation: async ({ params, headers, identity }) => {
       const { conversation_id } = params
       return json(200, await service.conversation(await ownerFor(service, identity, headers['x-user-id'], conversation_id), conversation_id))
+    },
+    renameConversation: async ({ params, headers, identity, body }) => {
+      const { conversation_id } = params
+      const renamed = await service.rename(await ownerFor(service, identity, headers['x-user-id'], conversation_id), { type: 'conversation.rename', conversation_id, title: body.title })
+      return json(200, { conversation_id, title: renamed.title, updated_at: wholeSeconds(renamed.updated_at) })
+    },
+    deleteConversation: async ({ params, headers, identity }) => {
+      const { conversation_id } = params
+      await service.delete(await ownerFor(service, identity, headers['x-user-id'], conversation_id), { type: 'conversation.delete', conversation_id })
+      return { status: 204, headers: {}, body: null }
     },
     listMessages: async ({ params, query, headers, identity }) => {
       const { conversation_id } = params
