@@ -63,6 +63,19 @@ export class ScriptedChat {
         if (question === null) throw new ChatError('not_editable')
         return this.#answer(client_message_id, () => this.#begin(conversation, client_message_id, question, message?.parent_id ?? null))
       },
+      rename: async (_, { conversation_id, title }) => {
+        const conversation = this.#find(conversation_id)
+        conversation.title = title
+        const facts = { conversation_id, title, updated_at: conversation.updatedAt }
+        this.tell(conversation_id, { type: 'conversation.updated', ...facts })
+        return { type: 'conversation.renamed', ...facts }
+      },
+      delete: async (_, { conversation_id }) => {
+        this.#conversations.splice(this.#conversations.indexOf(this.#find(conversation_id)), 1)
+        this.tell(conversation_id, { type: 'conversation.deleted', conversation_id })
+        for (const subscription of this.#subscriptions) if (subscription.conversationId === conversation_id && !subscription.closed) subscription.moved()
+        return { type: 'conversation.deleted', conversation_id }
+      },
       stop: async (_, { turn_id }) => {
         const turn = this.#conversations.flatMap(({ turns }) => turns).find(({ turnId }) => turnId === turn_id)
         if (turn === undefined) throw new ChatError('turn_not_found')

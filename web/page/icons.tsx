@@ -13,6 +13,7 @@ function icon(shape: ReactNode): () => ReactNode {
 
 export const MenuIcon = icon(<path d="M4 7h16M4 12h16M4 17h10" />)
 export const CloseIcon = icon(<path d="M6 6l12 12M18 6L6 18" />)
+export const MoreIcon = icon(<path d="M5.5 12h.01M12 12h.01M18.5 12h.01" strokeWidth="2.6" />)
 export const NewChatIcon = icon(
   <>
     <path d="M12 4H7a3 3 0 0 0-3 3v10a3 3 0 0 0 3 3h10a3 3 0 0 0 3-3v-5" />

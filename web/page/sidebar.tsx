@@ -1,11 +1,12 @@
-import { useMemo } from 'react'
+import { useMemo, useState } from 'react'
 import { groupByDay } from '../session/conversation-groups.ts'
 import type { KeptKey } from '../session/kept-key.ts'
 import { hashOf } from '../session/route.ts'
 import { useSession } from '../session/session-context.ts'
 import { useObservable, usePart } from '../session/use-observable.ts'
-import type { ThreadView } from '../session/views.ts'
-import { ChatIcon, CloseIcon, NewChatIcon } from './icons.tsx'
+import type { ConversationEntry, ThreadView } from '../session/views.ts'
+import { ConversationOptions } from './conversation-options.tsx'
+import { ChatIcon, CloseIcon, MoreIcon, NewChatIcon } from './icons.tsx'
 import type { ThemeChoice } from './theme.ts'
 import { ThemeSwitch } from './theme-switch.tsx'
 
@@ -60,6 +61,7 @@ function ConversationList({ onPick }: { readonly onPick?: () => void }) {
   const session = useSession()
   const { entries, more, status } = useObservable(session.list.view)
   const current = usePart(session.thread, currentOf)
+  const [chosen, setChosen] = useState<ConversationEntry | null>(null)
   const groups = useMemo(() => groupByDay(entries, new Date()), [entries])
   return (
     <div className="conversations">
@@ -67,16 +69,20 @@ function ConversationList({ onPick }: { readonly onPick?: () => void }) {
         <section key={label} aria-label={label}>
           <h2>{label}</h2>
           <ul>
-            {some.map(({ id, title }) => (
-              <li key={id}>
-                <a href={hashOf(id)} aria-current={id === current ? 'page' : undefined} onClick={onPick} title={title ?? undefined}>
-                  {title ?? 'Untitled'}
+            {some.map((entry) => (
+              <li key={entry.id}>
+                <a href={hashOf(entry.id)} aria-current={entry.id === current ? 'page' : undefined} onClick={onPick} title={entry.title ?? undefined}>
+                  {entry.title ?? 'Untitled'}
                 </a>
+                <button type="button" className="quiet-button" aria-label={`Options of ${entry.title ?? 'Untitled'}`} aria-haspopup="dialog" onClick={() => setChosen(entry)}>
+                  <MoreIcon />
+                </button>
               </li>
             ))}
           </ul>
         </section>
       ))}
+      {chosen === null ? null : <ConversationOptions key={chosen.id} conversation={chosen} onClose={() => setChosen(null)} />}
       {entries.length === 0 && status === 'ready' ? <p className="hint">Your conversations will stand here.</p> : null}
       {status === 'failed' ? (
         <p className="hint">

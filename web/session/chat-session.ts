@@ -67,6 +67,20 @@ export class ChatSession {
     else this.#show(conversationId)
   }
 
+  /** Rejects with what can be told to people. */
+  async rename(conversationId: number, title: string): Promise<void> {
+    await this.#client.renameConversation(conversationId, title).catch(tellable)
+    this.list.retitle(conversationId, title)
+  }
+
+  /** For good. As `rename`. Who was reading it turns to a new conversation. */
+  async delete(conversationId: number): Promise<void> {
+    const isShown = this.#conversation?.id === conversationId
+    await this.#client.deleteConversation(conversationId).catch(tellable)
+    this.#forget(conversationId)
+    if (isShown && this.#conversation?.id === conversationId) this.visit(null)
+  }
+
   loadOlder(): void {
     if (this.#loadingOlder || this.#conversation === null) return
     this.#loadingOlder = true
@@ -221,8 +235,17 @@ export class ChatSession {
     closed?.conversation.close()
   }
 
+  /** It was deleted, here or elsewhere. */
+  #forget(conversationId: number): void {
+    this.list.remove(conversationId)
+    const at = this.#open.findIndex(({ conversation }) => conversation.id === conversationId)
+    if (at >= 0) this.#open.splice(at, 1)[0]?.stop()
+  }
+
   #changed(conversation: Conversation): void {
-    this.list.retitle(conversation.id, conversation.snapshot().title)
+    const { title, error } = conversation.snapshot()
+    this.list.retitle(conversation.id, title)
+    if (error?.code === 'conversation_not_found') this.#forget(conversation.id)
     if (conversation === this.#conversation) this.#render()
   }
 
@@ -248,4 +271,8 @@ export class ChatSession {
       olderMessages: this.#loadingOlder ? 'loading' : state.hasOlder ? 'more' : 'none',
     }
   }
+}
+
+function tellable(error: Error): never {
+  throw error instanceof ChatError ? new Error(spokenError(error.toPublic()).message, { cause: error }) : error
 }

@@ -51,6 +51,11 @@ export class ConversationList {
     this.view.set({ ...rest, entries: entries.map((entry) => (entry.id === id ? { ...entry, title } : entry)) })
   }
 
+  remove(id: number): void {
+    const { entries, ...rest } = this.view.get()
+    if (entries.some((entry) => entry.id === id)) this.view.set({ ...rest, entries: entries.filter((entry) => entry.id !== id) })
+  }
+
   titleOf(id: number): string | null {
     return this.view.get().entries.find((entry) => entry.id === id)?.title ?? null
   }
