@@ -5,6 +5,7 @@ import type { Plan, Plans } from '../../platform/limits/plan.ts'
 export interface Account {
   /** Null: the credentials are nobody's in particular, and may act for any user. */
   readonly userId: string | null
+  readonly actsForOthers: boolean
   /** Name of a plan. */
   readonly plan: string
   readonly keyId: string | null
@@ -21,9 +22,13 @@ export interface Payer {
  * user takes what the key allows from its other users. `userId` null: nobody is named.
  */
 export function payersOf(plans: Plans, userId: string | null, account: Account | undefined): readonly Payer[] {
+  if (account?.keyId != null && account.actsForOthers) {
+    const plan = plans.of(account.plan)
+    const user = userId ?? account.userId
+    return [...(user === null ? [] : [userPayer(user, user === account.userId ? plan : plans.default)]), { key: `key:${account.keyId}`, plan }]
+  }
   if (account?.userId != null) return [userPayer(account.userId, plans.of(account.plan))]
-  const named = userId === null ? [] : [userPayer(userId, plans.default)]
-  return account?.keyId == null ? named : [...named, { key: `key:${account.keyId}`, plan: plans.of(account.plan) }]
+  return userId === null ? [] : [userPayer(userId, plans.default)]
 }
 
 export function userKey(userId: string): string {

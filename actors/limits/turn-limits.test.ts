@@ -77,7 +77,8 @@ t.test('messages keep their order while the limit answers now late and now at on
     charge: () => Promise.resolve(),
     giveBack: () => Promise.resolve(),
   }
-  const { id, service } = await newLimitedChat(t, postgres, { plan: { turns_per_minute: 10 }, limits: { limit: () => uneven } })
+  const { id, service, edge } = await newLimitedChat(t, postgres, { plan: { turns_per_minute: 10 }, limits: { limit: () => uneven } })
+  await open(edge, 'ann', id, new Device())
   const texts = ['a', 'b', 'c', 'd', 'e']
   await Promise.all(texts.map((text) => sender(service, id)(text)))
   const { messages } = await service.history('ann', { type: 'history.get', conversation_id: id })
@@ -160,7 +161,7 @@ t.test('a reply that no engine wrote costs no tokens', async (t) => {
 
 t.test('the plan of the credentials says how much, in which lane, and how long a reply may be', async (t) => {
   const { bridge, edge, id, service } = await newLimitedChat(t, postgres, { plan: { turns_per_minute: 1, max_tokens: 50 }, plans: { gold: { turns_per_minute: 3, lane: 'premium', max_tokens: 4000 } } })
-  const gold = { identity: { userId: 'ann', plan: 'gold', keyId: null } }
+  const gold = { identity: { userId: 'ann', actsForOthers: false, plan: 'gold', keyId: null } }
   const send = (max_tokens?: number) => service.send('ann', { type: 'message.send', conversation_id: id, client_message_id: randomUUID(), text: 'hello', ...(max_tokens === undefined ? {} : { params: { max_tokens } }) }, gold)
   const asked = async (lane: 'premium' | 'standard') => {
     const run = await bridge.run(lane)
@@ -180,7 +181,7 @@ t.test('the plan of the credentials says how much, in which lane, and how long a
 
 t.test('a key that acts for others is limited as a whole, and none of its users takes what the others may', async (t) => {
   const { edge, service } = await newLimitedChat(t, postgres, { plan: { turns_per_minute: 2 }, plans: { partner: { turns_per_minute: 5, concurrent_turns: 4 } } })
-  const origin = { identity: { userId: null, plan: 'partner', keyId: 'k1' } }
+  const origin = { identity: { userId: null, actsForOthers: true, plan: 'partner', keyId: 'k1' } }
   const [ann, bob, eve] = await Promise.all(['ann', 'bob', 'eve'].map(async (user) => sender(service, await create(edge, user), user, origin)))
   if (ann === undefined || bob === undefined || eve === undefined) throw new Error('three were made')
   await ann('1')

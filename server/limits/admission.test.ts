@@ -5,8 +5,8 @@ import { PlanWindows } from '../../actors/limits/plan-windows.ts'
 import { testLimits } from '../testing/test-limits.ts'
 import { RequestWindows } from './request-windows.ts'
 
-const ann = { userId: 'ann', plan: 'default', keyId: null }
-const partner = { userId: null, plan: 'partner', keyId: 'k1' }
+const ann = { userId: 'ann', actsForOthers: false, plan: 'default', keyId: null }
+const partner = { userId: null, actsForOthers: true, plan: 'partner', keyId: 'k1' }
 
 t.test('requests beyond the limit are refused with when to come back, and the answer says how many are left', async (t) => {
   const refusals: string[] = []
