@@ -27,6 +27,7 @@ import { Page } from './http/page.ts'
 import { Api } from './http/api.ts'
 import { Bodies } from './http/body.ts'
 import { Exchanges } from './http/exchanges.ts'
+import { metricsRoute } from './http/metrics-route.ts'
 import { bind } from './http/operation-group.ts'
 import type { ClientAddresses } from './http/client-address.ts'
 import { OriginRules } from './http/origin-rules.ts'
@@ -201,15 +202,12 @@ class EdgeService implements Edge {
   }
 
   #routes(): ReadonlyMap<string, HttpHandler> {
-    const { node, readiness, metrics } = this.#options
+    const { node, readiness, metrics, authenticator } = this.#options
     const draining: ReadinessPart = { name: 'server', missing: () => (this.#isDraining ? 'about to stop' : null) }
     return new Map<string, HttpHandler>([
       ['/health', () => healthAnswer(node)],
       ['/ready', () => readyAnswer([...readiness, draining])],
-      [
-        '/metrics',
-        async () => ({ status: 200, headers: { 'Content-Type': metrics.contentType, 'Cache-Control': 'no-store' }, body: await metrics.expose() }),
-      ],
+      ['/metrics', metricsRoute(metrics, authenticator)],
       // Only what is no handshake comes here.
       ['/ws', () => problem(426, 'This address speaks WebSocket.', { Upgrade: 'websocket', Connection: 'Upgrade' })],
     ])

@@ -55,6 +55,11 @@ export function problemOf(error: ChatError, headers: Headers = {}): HttpAnswer {
 /** Where an error says nothing of how long to wait, though waiting helps. */
 const usualWaitMs = 2_000
 
+/** What a 401 must say (RFC 9110, 11.6.1). */
+export function challenge({ code }: ChatError): Headers {
+  return code === 'unauthenticated' ? { 'WWW-Authenticate': 'Bearer' } : {}
+}
+
 /** Whole seconds, at least one, where the error says how long to wait, and always with 429 and 503. */
 export function retryAfter({ retryAfterMs, definition: { status } }: ChatError): Headers {
   const waitMs = retryAfterMs ?? (status === 429 || status === 503 ? usualWaitMs : undefined)

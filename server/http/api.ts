@@ -5,7 +5,7 @@ import type { Logger } from '../../platform/logging/logger.ts'
 import { nobody, type Identity } from '../auth/authenticator.ts'
 import { missingPermission } from '../auth/authorization.ts'
 import { fieldsOfRefusal, type Admission, type Admitted } from '../limits/admission.ts'
-import type { Answer, Headers, HttpAnswer } from './answer.ts'
+import { challenge, type Answer, type Headers, type HttpAnswer } from './answer.ts'
 import type { Bodies } from './body.ts'
 import type { Exchange } from './exchange.ts'
 import type { BoundOperation } from './operation-group.ts'
@@ -100,7 +100,7 @@ export class Api {
   }
 
   #refusal(error: unknown, { id, errorAnswer }: BoundOperation, context: HttpRequestContext, headers: Headers): HttpAnswer {
-    if (error instanceof ChatError) return errorAnswer(error, { ...headers, ...fieldsOfRefusal(error), ...(error.code === 'unauthenticated' ? { 'WWW-Authenticate': 'Bearer' } : {}) })
+    if (error instanceof ChatError) return errorAnswer(error, { ...headers, ...fieldsOfRefusal(error), ...challenge(error) })
     this.#options.logger.error({ err: error, operation: id, request: context.id }, 'an operation failed unexpectedly')
     return errorAnswer(new ChatError('internal', undefined, { cause: error }), headers)
   }

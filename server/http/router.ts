@@ -13,7 +13,7 @@ import type { OriginRules } from './origin-rules.ts'
 import { HttpRequestContext } from './request-context.ts'
 import { RequestHead } from './request-head.ts'
 
-export type HttpHandler = (request: Pick<RequestHead, 'path' | 'header'>) => HttpAnswer | Promise<HttpAnswer>
+export type HttpHandler = (request: Pick<HttpRequestContext, 'credentials'>) => HttpAnswer | Promise<HttpAnswer>
 
 export interface HttpRoutes {
   readonly api: Api
@@ -66,7 +66,7 @@ function route(routes: HttpRoutes, exchange: Exchange): HttpAnswer | Promise<Htt
   const handler = routes.get.get(head.path)
   const isRead = head.method === 'get' || head.isHead
   if (handler !== undefined) exchange.route = head.path
-  if (handler !== undefined && isRead) return handler(head)
+  if (handler !== undefined && isRead) return handler(exchange.request)
   const found = handler === undefined ? routes.otherwise(head) : null
   if (handler === undefined && found === null) return routes.notFound(head.path)
   if (found !== null) exchange.route = 'page'

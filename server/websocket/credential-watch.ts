@@ -1,11 +1,11 @@
 /**
- * Connections whose credentials may end: those that expire are told a minute before, and closed then; those of API keys
- * that were revoked are closed within 5 s. One look a second for all of them.
+ * Connections whose credentials may end: those that expire are told a minute before, or at half of their time where that
+ * is later, and closed at their end; those of API keys that were revoked are closed within 5 s. One look a second for all.
  */
 import type { Logger } from '../../platform/logging/logger.ts'
 import type { Authenticator, Identity } from '../auth/authenticator.ts'
 
-/** Before the expiry. */
+/** Before the expiry, at most. */
 const toldMs = 60_000
 const keysEveryMs = 5_000
 
@@ -17,6 +17,7 @@ export interface Watched {
 
 interface Entry {
   readonly expiresAt: number
+  readonly toldAt: number
   readonly keyId: string | null
   isTold: boolean
 }
@@ -42,7 +43,12 @@ export class CredentialWatch {
   /** Those of the connection from now on. */
   watch(watched: Watched, { expiresAt, keyId }: Identity): void {
     if (expiresAt === null && keyId === null) this.#entries.delete(watched)
-    else this.#entries.set(watched, { expiresAt: expiresAt ?? Infinity, keyId, isTold: false })
+    else {
+      const ends = expiresAt ?? Infinity
+      // A client that renews at once must not have to renew again at once.
+      const aheadMs = expiresAt === null ? 0 : Math.min(toldMs, (expiresAt - this.#options.now()) / 2)
+      this.#entries.set(watched, { expiresAt: ends, toldAt: ends - aheadMs, keyId, isTold: false })
+    }
   }
 
   forget(watched: Watched): void {
@@ -53,7 +59,7 @@ export class CredentialWatch {
     const now = this.#options.now()
     for (const [watched, entry] of this.#entries) {
       if (entry.expiresAt <= now) this.#end(watched)
-      else if (!entry.isTold && entry.expiresAt - now <= toldMs) {
+      else if (!entry.isTold && entry.toldAt <= now) {
         entry.isTold = true
         watched.tellExpiring(entry.expiresAt)
       }

@@ -79,6 +79,8 @@ t.test('a key opens what is its user\'s, in every way to show it, and nothing of
   const [foreign, none] = await Promise.all([conversation_id, 1_048_575].map(async (id) => (await edge.get(`/conversations/${id}/messages`, bearer(bobs))).json()))
   t.same(foreign, none)
   t.equal((foreign as { status: number }).status, 404)
+  const { key: operator } = await keys('create', '--name', 'prometheus', '--user', 'prometheus', '--permissions', 'operations:read')
+  t.same(await Promise.all([{}, bearer(key), bearer(operator)].map(async (headers) => (await edge.get('/metrics', headers)).status)), [401, 403, 200])
 })
 
 t.test('a stream is followed without any header from the address that the answer gave, on any edge, and nothing else is', async (t) => {
