@@ -188,7 +188,7 @@ class EdgeService implements Edge {
       origins: policy,
       isDraining: () => this.#isDraining,
     })
-    const context = { service, tickets, streamTickets: authenticator.isRequired ? streamTickets : null, abandoned: this.#abandoned, load: () => this.#load, monotonic: () => clock.monotonic(), keepAliveMs }
+    const context = { service, logger, tickets, streamTickets: authenticator.isRequired ? streamTickets : null, abandoned: this.#abandoned, load: () => this.#load, monotonic: () => clock.monotonic(), keepAliveMs }
     const api = new Api({
       operations: [...bind(restOperations, restHandlers(context), problemOf), ...bind(openAiOperations, openAiHandlers({ models }), openAiErrorAnswer)],
       identify: requestIdentity(authenticator, streamTickets),

@@ -129,3 +129,29 @@ export const deleteConversation = {
   responses: { 204: { description: 'It is gone' } },
   errors: ['conversation_not_found', 'moved', 'unavailable'],
 } as const satisfies Operation
+
+const exportedExample = [
+  { message_id: 5242880, role: 'user', content: 'Explain relativity', parent_id: null, turn_id: examples.turnId, created_at: '2026-11-24T12:01:00.000Z' },
+  { message_id: 5243904, role: 'assistant', content: 'Relativity refers to...', parent_id: 5242880, turn_id: examples.turnId, created_at: '2026-11-24T12:01:05.000Z', reason: 'stop', model: 'llama-2-7b-chat', attempt: 1 },
+]
+
+export const exportConversation = {
+  method: 'get',
+  path: '/conversations/{conversation_id}/export',
+  permission: 'conversations:read',
+  summary: 'All that was said in a conversation, as lines of JSON',
+  description: 'A message a line, oldest first, all versions of it, however many there are. An export that cannot be completed breaks off, so that its connection ends as an error.',
+  params: ConversationParams,
+  headers: Type.Object(ActingFor),
+  example: { params: { conversation_id: examples.conversationId } },
+  responses: {
+    200: {
+      description: 'The messages',
+      contentType: 'application/x-ndjson',
+      schema: Type.String(),
+      example: exportedExample.map((message) => `${JSON.stringify(message)}\n`).join(''),
+      headers: { 'Content-Disposition': 'A name for the file' },
+    },
+  },
+  errors: ['conversation_not_found', 'overloaded', 'unavailable'],
+} as const satisfies Operation

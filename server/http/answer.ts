@@ -19,6 +19,8 @@ export interface StreamAnswer {
   readonly headers: Headers
   /** The head goes out with the first write, which is to follow soon. Must not throw. */
   readonly open: (sink: StreamSink) => StreamListener
+  /** Called instead where the stream is not wanted: the client is gone, or asked for the head alone. Must not throw. */
+  readonly discard?: () => void
 }
 
 export type Answer = HttpAnswer | StreamAnswer

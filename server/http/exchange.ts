@@ -108,8 +108,9 @@ export class Exchange implements SinkOwner {
   }
 
   #send(answer: Answer): void {
-    if (this.#stage === 'over') return
     const { request } = this
+    if ('discard' in answer && (this.#stage === 'over' || request.head.isHead)) answer.discard?.()
+    if (this.#stage === 'over') return
     const isIncomplete = this.#reading?.isComplete === false
     this.#reading?.release()
     request.forget()

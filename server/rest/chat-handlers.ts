@@ -39,7 +39,6 @@ export function chatHandlers(context: ChatContext): Handlers<{ chat: typeof chat
       const known = await endedBefore(service, turn)
       if (call.body.stream !== true) return waitForReply(context, turn, known, call.request, preferences, beganAt)
       const left = (): void => abandoned.left(turn.userId, turn.turnId)
-      if (call.request.isGone) left()
       return replyStream({ service, turn, known, keepAliveMs: context.keepAliveMs, resumes: false, onLeft: left }, headersOf(turn))
     },
     streamChat: async (call) => {

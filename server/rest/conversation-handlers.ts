@@ -1,11 +1,13 @@
 /** Conversations, and what was said in them. */
 import { createHash } from 'node:crypto'
-import type { createConversation, deleteConversation, getConversation, listConversations, listMessages, renameConversation } from '../../protocol/rest/conversations.ts'
+import type { createConversation, deleteConversation, exportConversation, getConversation, listConversations, listMessages, renameConversation } from '../../protocol/rest/conversations.ts'
 import type { ConversationService } from '../../actors/conversation-service.ts'
+import type { Logger } from '../../platform/logging/logger.ts'
 import { json } from '../http/answer.ts'
 import type { Handlers } from '../http/operation-group.ts'
 import { ownerFor, requireUser } from './acting-user.ts'
 import { idFrom } from './begin-turn.ts'
+import { conversationExport } from './conversation-export.ts'
 import { wholeSeconds } from './whole-seconds.ts'
 
 type Operations = {
@@ -14,10 +16,16 @@ type Operations = {
   readonly getConversation: typeof getConversation
   readonly renameConversation: typeof renameConversation
   readonly deleteConversation: typeof deleteConversation
+  readonly exportConversation: typeof exportConversation
   readonly listMessages: typeof listMessages
 }
 
-export function conversationHandlers({ service }: { readonly service: ConversationService }): Handlers<Operations> {
+export interface ConversationContext {
+  readonly service: ConversationService
+  readonly logger: Logger
+}
+
+export function conversationHandlers({ service, logger }: ConversationContext): Handlers<Operations> {
   return {
     createConversation: async ({ body, headers, identity }) => {
       const { user_id, title, model, system } = body
@@ -52,6 +60,14 @@ export function conversationHandlers({ service }: { readonly service: Conversati
       const { conversation_id } = params
       await service.delete(await ownerFor(service, identity, headers['x-user-id'], conversation_id), { type: 'conversation.delete', conversation_id })
       return { status: 204, headers: {}, body: null }
+    },
+    exportConversation: async ({ params, headers, identity, request }) => {
+      const { conversation_id } = params
+      const userId = await ownerFor(service, identity, headers['x-user-id'], conversation_id)
+      const leaving = new AbortController()
+      request.onGone(() => leaving.abort())
+      const batches = await service.export(userId, conversation_id, leaving.signal)
+      return conversationExport(conversation_id, batches, (error) => logger.error({ err: error, conversation: conversation_id }, 'an export broke off'))
     },
     listMessages: async ({ params, query, headers, identity }) => {
       const { conversation_id } = params

@@ -69,6 +69,30 @@ t.test('a repeated request for a conversation makes one, and messages come by pa
   t.match(await (await edge.get(path, { 'X-User-Id': 'bob' })).json(), { status: 404, code: 'conversation_not_found' })
 })
 
+t.test('a conversation is exported whole, as fast as it is taken, and leaves nothing open', async (t) => {
+  const edge = await startLiveEdge(t, await newWorld(t, postgres))
+  const context = Array.from({ length: 700 }, (_, n) => `${n} ${'x'.repeat(1_400)}`)
+  const begun = await edge.post('/stream-chat', { user_id: 'ann', message: 'and now', context })
+  const path = `/conversations/${begun.headers.get('x-conversation-id')}/export`
+  const whole = await edge.get(path)
+  t.equal(whole.headers.get('content-type'), 'application/x-ndjson')
+  const lines = (await whole.text()).trimEnd().split('\n').map((line) => JSON.parse(line))
+  t.same(lines.map(({ content }) => content), [...context, 'and now'])
+  t.equal(lines[1].parent_id, lines[0].message_id)
+  const exports = async (): Promise<void> => {
+    for (let n = 0; n < 8; n += 1) {
+      const left = await edge.get(path)
+      await left.body?.cancel()
+      t.equal((await fetch(edge.url + path, { method: 'HEAD' })).status, 200)
+    }
+  }
+  // More than may be open at a time, so that one that stayed open would be noticed.
+  await exports()
+  await exports()
+  t.equal((await (await edge.get(path)).text()).length > 700 * 1_400, true)
+  t.match(await (await edge.get(path, { 'X-User-Id': 'bob' })).json(), { status: 404, code: 'conversation_not_found' })
+})
+
 t.test('where credentials are needed, whose they are is the user, and the address of a stream bears a ticket for it', async (t) => {
   const world = await newWorld(t, postgres)
   const ann = { ...nobody, userId: 'ann', permissions: allPermissions }

@@ -5,10 +5,10 @@ import { json } from '../http/answer.ts'
 import type { Handlers } from '../http/operation-group.ts'
 import { requireUser } from './acting-user.ts'
 import { chatHandlers, type ChatContext } from './chat-handlers.ts'
-import { conversationHandlers } from './conversation-handlers.ts'
+import { conversationHandlers, type ConversationContext } from './conversation-handlers.ts'
 import { turnHandlers } from './turn-handlers.ts'
 
-export interface RestContext extends ChatContext {
+export interface RestContext extends ChatContext, ConversationContext {
   readonly tickets: Tickets
 }
 

@@ -31,6 +31,7 @@ export function replyStream(options: ReplyStreamOptions, headers: Readonly<Recor
     // X-Accel-Buffering: nginx would hold events back.
     headers: { 'Content-Type': 'text/event-stream; charset=utf-8', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no', ...headers },
     open: (sink) => new ReplyStream(sink, options),
+    ...(options.onLeft === undefined ? {} : { discard: options.onLeft }),
   }
 }
 
