@@ -32,7 +32,7 @@ class ConversationExport implements StreamListener {
         sink.cut()
         if (!this.#isLeft) failed(error)
       })
-      .finally(() => batches.return().catch(failed))
+      .finally(() => void batches.return().catch(failed))
   }
 
   drained(): void {
