@@ -185,6 +185,7 @@ class EdgeService implements Edge {
       },
       sessions: this.#sessions,
       addresses,
+      admission,
       origins: policy,
       isDraining: () => this.#isDraining,
     })

@@ -20,6 +20,8 @@ export interface AdmissionOptions {
   readonly monotonic: () => number
 }
 
+const mostRefused = 10_000
+
 /** `headers` are for the answer, whichever it is. */
 export interface Admitted {
   readonly headers: Headers
@@ -29,6 +31,8 @@ export interface Admitted {
 export class Admission {
   readonly #options: AdmissionOptions
   readonly #requests: RequestWindows
+  /** Addresses, the oldest refusal first. */
+  readonly #refusedUntil = new Map<string, number>()
 
   constructor(options: AdmissionOptions) {
     this.#options = options
@@ -42,7 +46,21 @@ export class Admission {
     const headers = fieldsOf('requests_per_address', { points: addressPoints, remaining, resetMs })
     if (allowed) return { headers, refusal: null }
     metrics.refused('requests_per_address')
+    this.#refuse(address, retryAfterMs)
     return { headers, refusal: new ChatError('rate_limited', 'Too many requests from this address in a minute.', { retryAfterMs }) }
+  }
+
+  /** As `meet`, for a handshake, which is decided at once: what is refused is so from the next one on. Null, or the milliseconds to wait. */
+  greet(address: string): number | null {
+    const until = this.#refusedUntil.get(address)
+    const waitMs = until === undefined ? 0 : until - this.#options.monotonic()
+    if (waitMs > 0) {
+      this.#options.metrics.refused('requests_per_address')
+      return waitMs
+    }
+    this.#refusedUntil.delete(address)
+    void this.meet(address)
+    return null
   }
 
   /** `named`: the user that the request is for, where it says so beside its body. */
@@ -55,6 +73,13 @@ export class Admission {
     if (tightest.allowed) return { headers, refusal: null }
     metrics.refused('requests_per_minute')
     return { headers, refusal: new ChatError('rate_limited', 'Too many requests in a minute.', { retryAfterMs: tightest.resetMs }) }
+  }
+
+  #refuse(address: string, forMs: number): void {
+    this.#refusedUntil.delete(address)
+    this.#refusedUntil.set(address, this.#options.monotonic() + forMs)
+    const [oldest] = this.#refusedUntil.keys()
+    if (this.#refusedUntil.size > mostRefused && oldest !== undefined) this.#refusedUntil.delete(oldest)
   }
 }
 

@@ -2,7 +2,10 @@ import t from 'tap'
 import { newWorld } from '../../actors/testing/edges.ts'
 import { limitParts } from '../../actors/testing/turn-limits.ts'
 import { startPostgres, type PostgresServer } from '../../tests/harness/postgres.ts'
+import { ClientAddresses } from '../http/client-address.ts'
 import { startLiveEdge } from '../testing/live-edge.ts'
+import { startTestEdge } from '../testing/test-edge.ts'
+import { testLimits } from '../testing/test-limits.ts'
 
 let postgres: PostgresServer
 
@@ -34,4 +37,31 @@ t.test('a repeated request gets its first answer, whatever the limit says', asyn
   const first = await (await begin('k')).json()
   t.equal((await begin('other')).status, 429)
   t.same(await (await begin('k')).json(), first)
+})
+
+t.test('behind a proxy that is trusted each client has an address of its own, for requests, handshakes and connections', async (t) => {
+  const addresses = new ClientAddresses({ trusted: ['127.0.0.0/8'], header: 'x-forwarded-for' })
+  const { edge, connect } = await startTestEdge(t, { addresses, maxConnectionsPerAddress: 1, limits: testLimits({ addressPoints: 3 }) })
+  const list = (from: string) => fetch(`http://127.0.0.1:${edge.port}/conversations`, { headers: { 'X-User-Id': 'ann', 'X-Forwarded-For': from } })
+  const from = (address: string) => ({ headers: { 'X-Forwarded-For': address } })
+  for (let n = 0; n < 3; n += 1) t.equal((await list(`9.9.9.${n}, 203.0.113.1`)).status, 200)
+  const refused = await list('203.0.113.1')
+  t.equal(refused.status, 429)
+  t.match(refused.headers.get('ratelimit'), /^"requests_per_address";r=0;t=\d+$/)
+  await t.rejects(connect(from('203.0.113.1')), /429/)
+
+  t.equal((await list('203.0.113.2')).status, 200)
+  await connect(from('203.0.113.2'))
+  await t.rejects(connect(from('203.0.113.2')), /429/, 'it has its one connection')
+  await connect(from('203.0.113.3'))
+})
+
+t.test('handshakes without end are refused like requests without end', async (t) => {
+  const refusals: string[] = []
+  const { connect } = await startTestEdge(t, { limits: testLimits({ addressPoints: 5, refused: (limit) => refusals.push(limit) }) })
+  const outcomes = new Set<string>()
+  for (let n = 0; n < 10; n += 1) await connect().then((socket) => socket.leave().then(() => outcomes.add('taken')), (error: Error) => outcomes.add(error.message.includes('429') ? 'refused' : error.message))
+  t.same(outcomes, new Set(['taken', 'refused']))
+  t.equal(new Set(refusals).size, 1)
+  t.ok(refusals.length >= 4)
 })

@@ -2,11 +2,13 @@
 import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t } from 'uWebSockets.js'
 import uWS from 'uWebSockets.js'
 import { limits } from '../../protocol/websocket/limits.ts'
+import { ChatError } from '../../protocol/errors.ts'
 import type { Subprotocol } from '../../protocol/websocket/subprotocols.ts'
-import { errorProblem, type HttpAnswer } from '../http/answer.ts'
+import { errorProblem, retryAfter, type HttpAnswer } from '../http/answer.ts'
 import { RequestHead } from '../http/request-head.ts'
 import { sendAnswer } from '../http/send.ts'
 import type { ClientAddresses } from '../http/client-address.ts'
+import type { Admission } from '../limits/admission.ts'
 import { tokenOf } from '../auth/credentials.ts'
 import { Connection } from './connection.ts'
 import { negotiate, type Handshake, type OriginPolicy } from './handshake.ts'
@@ -30,11 +32,12 @@ export interface EndpointOptions {
   readonly context: SessionContext
   readonly sessions: Sessions
   readonly addresses: ClientAddresses
+  readonly admission: Pick<Admission, 'greet'>
   readonly origins: OriginPolicy
   readonly isDraining: () => boolean
 }
 
-export function serveWebSockets(app: TemplatedApp, { context, sessions, addresses, origins, isDraining }: EndpointOptions): void {
+export function serveWebSockets(app: TemplatedApp, { context, sessions, addresses, admission, origins, isDraining }: EndpointOptions): void {
   const { logger, metrics } = context
 
   const decide = (req: HttpRequest, address: string): Handshake => {
@@ -44,6 +47,8 @@ export function serveWebSockets(app: TemplatedApp, { context, sessions, addresse
     const handshake = negotiate({ version: header('sec-websocket-version'), protocols: header('sec-websocket-protocol'), origin: header('origin'), host: header('host') }, origins)
     if (!handshake.accepted) return handshake
     if (isDraining()) return { accepted: false, answer: errorProblem('draining', { 'Retry-After': '1' }) }
+    const waitMs = admission.greet(address)
+    if (waitMs !== null) return { accepted: false, answer: errorProblem('rate_limited', retryAfter(new ChatError('rate_limited', undefined, { retryAfterMs: waitMs }))) }
     const code = sessions.refusal(address)
     return code === null ? handshake : { accepted: false, answer: errorProblem(code, { 'Retry-After': '5' }) }
   }
