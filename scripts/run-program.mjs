@@ -22,5 +22,7 @@ export async function runProgram(folder) {
   process.setSourceMapsEnabled(true)
   const main = path.join(root, 'dist', folder, 'main.js')
   process.argv[1] = main
+  // Read by uWebSockets.js as it is loaded, as in server/main.ts.
+  process.env.UWS_HTTP_MAX_HEADERS_SIZE ??= '16384'
   await import(pathToFileURL(main).href)
 }

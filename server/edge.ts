@@ -26,11 +26,13 @@ import { createEdgeMetrics, type EdgeMetrics } from './edge-metrics.ts'
 import { Page } from './http/page.ts'
 import { Api } from './http/api.ts'
 import { Bodies } from './http/body.ts'
+import { Connections } from './http/connections.ts'
 import { Exchanges } from './http/exchanges.ts'
 import { metricsRoute } from './http/metrics-route.ts'
 import { bind } from './http/operation-group.ts'
 import type { ClientAddresses } from './http/client-address.ts'
 import { OriginRules } from './http/origin-rules.ts'
+import { RequestLog, type RequestCounts } from './http/request-log.ts'
 import { serveHttp, type HttpHandler } from './http/router.ts'
 import { problem, problemOf, type HttpAnswer } from './http/answer.ts'
 import { healthAnswer, readyAnswer } from './http/status-routes.ts'
@@ -101,6 +103,7 @@ class EdgeService implements Edge {
   readonly #sessions: Sessions
   readonly #bodies: Bodies
   readonly #exchanges: Exchanges
+  readonly #connections: Connections
   readonly #abandoned: AbandonedTurns
   #page: Page | undefined
   #listener: Listener | undefined
@@ -125,7 +128,18 @@ class EdgeService implements Edge {
     })
     const monotonic = (): number => options.clock.monotonic()
     this.#bodies = new Bodies(monotonic)
-    this.#exchanges = new Exchanges({ monotonic })
+    this.#connections = new Connections({
+      most: options.maxConnections,
+      mostNewPerAddress: Math.max(options.maxConnectionsPerAddress, options.maxConnections / 10),
+      addresses: options.addresses,
+      monotonic,
+    })
+    const counts = (): RequestCounts => {
+      const { waiting, sending, streaming } = this.#exchanges
+      return { waiting, sending, streaming, bodyBytes: this.#bodies.held, connections: this.#connections.open, refusedConnections: this.#connections.refused }
+    }
+    const log = new RequestLog({ logger, metrics: options.metrics, monotonic, counts })
+    this.#exchanges = new Exchanges({ monotonic, ended: (outcome) => log.ended(outcome) })
     this.#abandoned = new AbandonedTurns({ service: options.service, monotonic, logger: options.logger })
     this.#metrics = createEdgeMetrics(options.metrics, () => ({ connections: this.#sessions.size, blocked: this.#sessions.blockedCount }))
   }
@@ -165,6 +179,7 @@ class EdgeService implements Edge {
     const { service, authenticator, tickets, streamTickets, models, addresses, limits: { plans, admission, metrics: limitMetrics }, node, logger, clock, host, allowedOrigins } = this.#options
     const policy = { allowed: allowedOrigins, onLoopback: isLoopback(host) }
     const origins = new OriginRules({ ...policy, asksForNoCredentials: !authenticator.isRequired })
+    this.#connections.watch(this.#app, () => this.#sessions.size)
     serveWebSockets(this.#app, {
       context: {
         service,
@@ -188,6 +203,7 @@ class EdgeService implements Edge {
       admission,
       origins: policy,
       isDraining: () => this.#isDraining,
+      upgraded: () => this.#connections.upgraded(),
     })
     const context = { service, logger, tickets, streamTickets: authenticator.isRequired ? streamTickets : null, abandoned: this.#abandoned, load: () => this.#load, monotonic: () => clock.monotonic(), keepAliveMs }
     const api = new Api({

@@ -47,6 +47,11 @@ export class ClientAddresses {
     return found === null ? peer : addressKey(Uint8Array.from(found).buffer)
   }
 
+  /** Whether many clients come from there: from a trusted proxy. */
+  isProxy(remote: ArrayBuffer): boolean {
+    return this.#hasTrusted && this.#trusts(textOf(Buffer.from(remote)))
+  }
+
   #trusts(text: string): boolean {
     return this.#trusted.check(text, isIP(text) === 6 ? 'ipv6' : 'ipv4')
   }

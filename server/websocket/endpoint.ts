@@ -35,9 +35,11 @@ export interface EndpointOptions {
   readonly admission: Pick<Admission, 'greet'>
   readonly origins: OriginPolicy
   readonly isDraining: () => boolean
+  /** A connection has become a WebSocket. */
+  readonly upgraded: () => void
 }
 
-export function serveWebSockets(app: TemplatedApp, { context, sessions, addresses, admission, origins, isDraining }: EndpointOptions): void {
+export function serveWebSockets(app: TemplatedApp, { context, sessions, addresses, admission, origins, isDraining, upgraded }: EndpointOptions): void {
   const { logger, metrics } = context
 
   const decide = (req: HttpRequest, address: string): Handshake => {
@@ -63,6 +65,7 @@ export function serveWebSockets(app: TemplatedApp, { context, sessions, addresse
     const token = tokenOf({ authorization: req.getHeader('authorization'), apiKey: req.getHeader('x-api-key') })
     const data: SocketData = { subprotocol: handshake.subprotocol, client: { address, token, ticket: req.getQuery('ticket') }, session: null }
     res.upgrade(data, req.getHeader('sec-websocket-key'), handshake.named, req.getHeader('sec-websocket-extensions'), socketContext)
+    upgraded()
   }
 
   /** A fault of ours: the connection ends, the process goes on. */
