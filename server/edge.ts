@@ -179,7 +179,7 @@ class EdgeService implements Edge {
     const { service, authenticator, tickets, streamTickets, models, addresses, limits: { plans, admission, metrics: limitMetrics }, node, logger, clock, host, allowedOrigins } = this.#options
     const policy = { allowed: allowedOrigins, onLoopback: isLoopback(host) }
     const origins = new OriginRules({ ...policy, asksForNoCredentials: !authenticator.isRequired })
-    this.#connections.watch(this.#app, () => this.#sessions.size)
+    this.#connections.watch(this.#app)
     serveWebSockets(this.#app, {
       context: {
         service,

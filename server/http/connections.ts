@@ -1,5 +1,5 @@
 /**
- * All connections of the process, idle ones too. The library ends one that asks for nothing within 12 s, but tells only of
+ * All connections of the process that are no WebSockets, idle ones too. The library ends one that asks for nothing within 12 s, but tells only of
  * its coming where it comes from: so that one address cannot take all places, it gets no more of them once half are taken
  * and many of the newest are its own.
  */
@@ -39,10 +39,10 @@ export class Connections {
     return this.#refused
   }
 
-  watch(app: TemplatedApp, others: () => number): void {
+  watch(app: TemplatedApp): void {
     app.filter((res: HttpResponse, change) => {
       this.#open += Number(change) > 0 ? 1 : -1
-      if (Number(change) > 0 && !this.#admits(res.getRemoteAddress(), this.#open + others())) {
+      if (Number(change) > 0 && !this.#admits(res.getRemoteAddress(), this.#open)) {
         this.#refused += 1
         // Before anything was asked there is nothing to answer; this calls back, and takes it off the count.
         res.close()
