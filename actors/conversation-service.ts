@@ -84,7 +84,7 @@ export interface ConversationService {
   history(userId: string, command: CommandOf<'history.get'>): Promise<ReplyOf<'history.get'>>
   /** `onMoved`: this process lost the conversation; the subscription is dead, and the client is to open it again. */
   open(userId: string, command: CommandOf<'conversation.open'>, connection: ClientConnection, onMoved: () => void): Promise<{ readonly opened: ReplyOf<'conversation.open'>; readonly subscription: Subscription }>
-  /** The lane is the plan's where `origin` names none, here and below; a repetition gets the first answer, whatever its origin. */
+  /** The lane is the plan's unless `origin` names a slower one, here and below; a repetition gets the first answer, whatever its origin. */
   send(userId: string, command: CommandOf<'message.send'>, origin?: TurnOrigin): Promise<ReplyOf<'message.send'>>
   edit(userId: string, command: CommandOf<'message.edit'>, origin?: TurnOrigin): Promise<ReplyOf<'message.edit'>>
   regenerate(userId: string, command: CommandOf<'turn.regenerate'>, origin?: TurnOrigin): Promise<ReplyOf<'turn.regenerate'>>

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { startPostgres, type PostgresServer } from '../../tests/harness/postgres.ts'
 import { startRedisServer } from '../../tests/harness/redis-server.ts'
+import type { Lane } from '../../protocol/bus/origin.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { Limit } from '../../platform/limits/limits.ts'
 import { testPlans } from '../../platform/limits/testing/plans.ts'
@@ -163,7 +164,7 @@ t.test('the plan of the credentials says how much, in which lane, and how long a
   const { bridge, edge, id, service } = await newLimitedChat(t, postgres, { plan: { turns_per_minute: 1, max_tokens: 50 }, plans: { gold: { turns_per_minute: 3, lane: 'premium', max_tokens: 4000 } } })
   const gold = { identity: { userId: 'ann', actsForOthers: false, plan: 'gold', keyId: null } }
   const send = (max_tokens?: number) => service.send('ann', { type: 'message.send', conversation_id: id, client_message_id: randomUUID(), text: 'hello', ...(max_tokens === undefined ? {} : { params: { max_tokens } }) }, gold)
-  const asked = async (lane: 'premium' | 'standard') => {
+  const asked = async (lane: Lane) => {
     const run = await bridge.run(lane)
     await run.finish()
     return run.granted.params.max_tokens
@@ -175,8 +176,10 @@ t.test('the plan of the credentials says how much, in which lane, and how long a
   await send(9000)
   t.equal(await asked('premium'), 4000)
   t.equal(await code(send()), 'rate_limited')
-  await sender(service, await create(edge, 'bob'), 'bob')('of the default plan')
+  await sender(service, await create(edge, 'bob'), 'bob', { lane: 'premium' })('of the default plan, whatever it asks for')
   t.equal(await asked('standard'), 50)
+  await sender(service, await create(edge, 'eve'), 'eve', { lane: 'batch' })('that can wait')
+  t.equal(await asked('batch'), 50)
 })
 
 t.test('a key that acts for others is limited as a whole, and none of its users takes what the others may', async (t) => {

@@ -1,6 +1,6 @@
 /** Limits the turns that a client may start, at the door of the process where the client is: forwarded commands were counted there. */
 import { ChatError } from '../../protocol/errors.ts'
-import type { Origin } from '../../protocol/bus/origin.ts'
+import type { Lane, Origin } from '../../protocol/bus/origin.ts'
 import type { CommandOf, ReplyOf } from '../../protocol/websocket/messages.ts'
 import type { Limit } from '../../platform/limits/limits.ts'
 import type { Leases } from '../../platform/limits/leases.ts'
@@ -167,8 +167,16 @@ function planOf(payers: readonly Payer[], plans: Plans): Plan {
   return payers.at(-1)?.plan ?? plans.default
 }
 
-function originBy(plan: Plan, command: TurnCommand, { lane = plan.lane, traceparent }: TurnOrigin, defaultMaxTokens: number): Origin {
+/** The best comes first. */
+const lanes: readonly Lane[] = ['premium', 'standard', 'batch']
+
+/** A request may ask for a slower lane than its plan's, and not for a faster one. */
+function slower(asked: Lane | undefined, plan: Lane): Lane {
+  return asked !== undefined && lanes.indexOf(asked) > lanes.indexOf(plan) ? asked : plan
+}
+
+function originBy(plan: Plan, command: TurnCommand, { lane, traceparent }: TurnOrigin, defaultMaxTokens: number): Origin {
   const asked = command.type === 'message.send' ? command.params?.max_tokens : undefined
   const most = plan.max_tokens === null ? null : Math.min(plan.max_tokens, asked ?? defaultMaxTokens)
-  return { lane, ...(traceparent === undefined ? {} : { traceparent }), ...(most === null ? {} : { max_tokens: most }) }
+  return { lane: slower(lane, plan.lane), ...(traceparent === undefined ? {} : { traceparent }), ...(most === null ? {} : { max_tokens: most }) }
 }

@@ -1,6 +1,7 @@
 /** What all Leases do, as tests: each adapter runs them. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import fc from 'fast-check'
 import type { Test } from 'tap'
 import type { Leases } from './leases.ts'
 
@@ -57,6 +58,31 @@ export async function testLeases(t: Test, leases: Leases): Promise<void> {
     const [ann = ''] = names(1)
     const verdicts = await Promise.all(Array.from({ length: 50 }, () => take(randomUUID(), { [ann]: 20 })))
     t.equal(verdicts.filter(({ allowed }) => allowed).length, 20)
+  })
+
+  await t.test('whatever is taken and given back, each key has as many as are held', async (t) => {
+    const step = fc.record({ isTaken: fc.boolean(), id: fc.nat(5), keys: fc.subarray(['ann', 'bob', 'key']), most: fc.integer({ min: 1, max: 3 }) })
+    const holds = fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+      const run = randomUUID()
+      const held = new Map<string, readonly string[]>()
+      for (const { isTaken, id: n, keys, most } of steps) {
+        const [id, named] = [`${run} ${n}`, keys.map((key) => `${run} ${key}`)]
+        if (isTaken) {
+          const isHeld = held.has(id)
+          const full = named.find((key) => [...held.values()].filter((other) => other.includes(key)).length >= most)
+          const verdict = await take(id, Object.fromEntries(named.map((key) => [key, most])))
+          if (isHeld ? !verdict.allowed || verdict.isNew : full === undefined ? !verdict.allowed || !verdict.isNew : verdict.allowed || verdict.key !== full) return false
+          if (!isHeld && full === undefined) held.set(id, named)
+        } else {
+          const given = await leases.giveBack(id)
+          if (JSON.stringify(given?.keys) !== JSON.stringify(held.get(id))) return false
+          held.delete(id)
+        }
+      }
+      return true
+    })
+    await fc.assert(holds, { numRuns: 50 })
+    t.pass()
   })
 
   await t.test('without a holder a lease is a note', async (t) => {

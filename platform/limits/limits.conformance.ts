@@ -1,6 +1,7 @@
 /** What all Limits do, as tests: each adapter runs them. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import fc from 'fast-check'
 import type { Test } from 'tap'
 import type { LimitDefinition, Limits } from './limits.ts'
 
@@ -84,6 +85,31 @@ export async function testLimits(t: Test, limits: Limits): Promise<void> {
     const limit = limits.limit(perMinute(20))
     const verdicts = await Promise.all(Array.from({ length: 50 }, () => limit.take('ann')))
     t.equal(verdicts.filter(({ allowed }) => allowed).length, 20)
+  })
+
+  await t.test('whatever is taken, charged and given back, what is left is what a sum says', async (t) => {
+    const step = fc.record({ what: fc.constantFrom('take', 'charge', 'give back'), key: fc.constantFrom('ann', 'bob'), cost: fc.nat(6) })
+    const holds = fc.asyncProperty(fc.integer({ min: 1, max: 10 }), fc.array(step, { maxLength: 20 }), async (points, steps) => {
+      const limit = limits.limit(perMinute(points))
+      const used = { ann: 0, bob: 0 }
+      for (const { what, key, cost } of steps) {
+        if (what === 'charge') {
+          await limit.charge(key, cost)
+          used[key] += cost
+        } else if (what === 'give back') {
+          await limit.giveBack(key, cost)
+          used[key] = Math.max(0, used[key] - cost)
+        } else {
+          const allowed = cost === 0 ? used[key] < points : used[key] + cost <= points
+          if (allowed) used[key] += cost
+          const verdict = await limit.take(key, cost)
+          if (verdict.allowed !== allowed || verdict.remaining !== Math.max(0, points - used[key])) return false
+        }
+      }
+      return true
+    })
+    await fc.assert(holds, { numRuns: 50 })
+    t.pass()
   })
 
   await t.test('a new window begins by itself, whatever was refused in the one before', async (t) => {
