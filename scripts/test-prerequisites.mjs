@@ -69,6 +69,18 @@ const prerequisites = [
       darwin: 'brew install python@3.13',
       win32: 'winget install Python.Python.3.13'
     }
+  },
+  {
+    name: "OpenAI's Python SDK",
+    find: ['tests/harness/python-programs.js', 'openAiPython'],
+    // Fetched with pip, into an environment of its own.
+    debian: ['python3-venv'],
+    ubuntu: ['python3-venv'],
+    advice: {
+      linux: 'sudo apt-get install python3-venv (or your distribution\'s way to Python 3.10 or later with venv and pip)',
+      darwin: 'brew install python@3.13',
+      win32: 'winget install Python.Python.3.13'
+    }
   }
 ]
 

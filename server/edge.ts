@@ -207,7 +207,7 @@ class EdgeService implements Edge {
     })
     const context = { service, logger, tickets, streamTickets: authenticator.isRequired ? streamTickets : null, abandoned: this.#abandoned, load: () => this.#load, monotonic: () => clock.monotonic(), keepAliveMs }
     const api = new Api({
-      operations: [...bind(restOperations, restHandlers(context), problemOf), ...bind(openAiOperations, openAiHandlers({ models }), openAiErrorAnswer)],
+      operations: [...bind(restOperations, restHandlers(context), problemOf), ...bind(openAiOperations, openAiHandlers({ ...context, models, logger, now: () => clock.now() }), openAiErrorAnswer)],
       identify: requestIdentity(authenticator, streamTickets),
       admission,
       bodies: this.#bodies,

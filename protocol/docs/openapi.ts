@@ -3,7 +3,7 @@ import type { TObject, TSchema } from 'typebox'
 import { errorCatalogue, type ErrorCode } from '../errors.ts'
 import { permissionSummaries } from '../permissions.ts'
 import type { Operation, ResponseDefinition } from '../rest/operation.ts'
-import { OpenAiError, openAiCode } from '../openai/errors.ts'
+import { OpenAiError, openAiCodes } from '../openai/errors.ts'
 import { Problem } from '../rest/problem.ts'
 import { allOperations, groupOf, operationGroups } from './operation-groups.ts'
 import { namedSchemas, withReferencesWithin } from './references.ts'
@@ -137,7 +137,7 @@ function errorResponse({ path }: Operation, codes: readonly ErrorCode[]): object
 }
 
 function openAiContent(codes: readonly ErrorCode[]): object {
-  const error = { properties: { code: { enum: codes.map(openAiCode) } } }
+  const error = { properties: { code: { enum: openAiCodes(codes) } } }
   return { 'application/json': { schema: { allOf: [{ $ref: '#/components/schemas/OpenAiError' }, { properties: { error } }] } } }
 }
 

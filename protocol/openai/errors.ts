@@ -2,6 +2,7 @@
 import Type, { type Static } from 'typebox'
 import type { ChatError, ErrorCode } from '../errors.ts'
 import { RequestFault } from '../rest/decode.ts'
+import { refusedParameters } from './parameters.ts'
 
 export const OpenAiError = Type.Object({
   error: Type.Object({
@@ -23,12 +24,28 @@ const codes: Partial<Record<ErrorCode, string>> = {
   text_too_long: 'string_above_max_length',
 }
 
+const unsupported = 'unsupported_parameter'
+
 export function openAiError(error: ChatError): OpenAiError {
   const { message, code, definition } = error
-  return { error: { message, type: typeOf(definition.status), param: paramOf(error), code: openAiCode(code) } }
+  const type = typeOf(definition.status)
+  const refused = refusedParameter(error)
+  if (refused !== null) return { error: { message: `Unsupported parameter, or unsupported value of it: '${refused}'.`, type, param: refused, code: unsupported } }
+  return { error: { message, type, param: paramOf(error), code: openAiCode(code) } }
 }
 
-export function openAiCode(code: ErrorCode): string {
+function refusedParameter(error: ChatError): string | null {
+  const fault = error instanceof RequestFault ? error.fault : null
+  const name = fault?.in === 'body' ? (fault.pointer.split('/')[1] ?? '') : ''
+  return refusedParameters.has(name) ? name : null
+}
+
+/** Codes that an operation answers with, where it may meet these errors. */
+export function openAiCodes(codes: readonly ErrorCode[]): readonly string[] {
+  return [...new Set([...codes.map(openAiCode), ...(codes.includes('invalid_field') ? [unsupported] : [])])]
+}
+
+function openAiCode(code: ErrorCode): string {
   return codes[code] ?? code
 }
 

@@ -41,7 +41,7 @@ export function createDecoder<O extends Operation>(operation: O): Decoder<O> {
   const path = textPart(operation.params, 'path')
   const query = textPart(operation.query, 'query')
   const headers = textPart(operation.headers, 'header')
-  const body = operation.body === undefined ? null : bodyPart(operation.body, operation.texts ?? [])
+  const body = operation.body === undefined ? null : bodyPart(operation.body, operation.texts ?? [], operation.bodyDepth ?? maxDepth)
   return (request) => {
     const parts = {
       params: path((name) => percentDecoded(request.params[name], 'path', name)),
@@ -107,14 +107,14 @@ function coerced(text: string, schema: { readonly type?: string }): unknown {
   return text
 }
 
-function bodyPart(schema: TSchema, texts: readonly string[]): (request: RawRequest) => unknown {
+function bodyPart(schema: TSchema, texts: readonly string[], depth: number): (request: RawRequest) => unknown {
   const validator = Compile(schema)
   return (request) => {
     const type = request.header('content-type') ?? ''
     if (!/^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(type)) throw new RequestFault('unsupported_media_type', undefined, null)
     let value: unknown
     try {
-      value = parseJson(request.body ?? new Uint8Array(0), maxDepth)
+      value = parseJson(request.body ?? new Uint8Array(0), depth)
     } catch {
       throw new RequestFault('bad_body', undefined, null)
     }

@@ -49,6 +49,8 @@ export interface Operation {
   readonly texts?: readonly string[]
   /** Bytes of the body at most; 256 KiB where absent. */
   readonly bodyBytes?: number
+  /** Levels of JSON that the body may have; 16 where absent. */
+  readonly bodyDepth?: number
   /** A request as it may come, for the documentation: values as they are once decoded. A test holds them against the schemas. */
   readonly example?: RequestExample
   readonly responses: Readonly<Record<number, ResponseDefinition>>

@@ -5,6 +5,7 @@ interface Shape {
   readonly properties?: Record<string, TSchema>
   readonly items?: TSchema
   readonly anyOf?: readonly TSchema[]
+  readonly additionalProperties?: unknown
 }
 
 export type Kept = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly pointer: string }
@@ -12,12 +13,14 @@ export type Kept = { readonly ok: true; readonly value: unknown } | { readonly o
 /**
  * A copy of a value that has passed `schema`, with the fields that the schema names and no others: what is unknown is
  * ignored here once, so that no later reader can trip over it (an own `__proto__`, depth, size). Every string in it has
- * passed `isAllowed`; else the pointer of the first that has not.
+ * passed `isAllowed`; else the pointer of the first that has not. What the schema says may have any properties is kept as it
+ * is, unchecked: it is to be read as JSON of others, whole.
  */
 export function keepKnown(schema: TSchema, value: unknown, isAllowed: (text: string) => boolean, pointer = ''): Kept {
   if (typeof value === 'string') return isAllowed(value) ? { ok: true, value } : { ok: false, pointer }
   if (typeof value !== 'object' || value === null) return { ok: true, value }
   const shape = objectShape(schema)
+  if (shape.additionalProperties === true) return { ok: true, value }
   if (Array.isArray(value)) {
     const items: unknown[] = []
     for (const [index, item] of value.entries()) {
@@ -40,6 +43,14 @@ export function keepKnown(schema: TSchema, value: unknown, isAllowed: (text: str
 
 /** Of a union the branch with fields or items: no command has two of those in one place. */
 function objectShape(schema: Shape): Shape {
-  if (schema.anyOf === undefined) return schema
-  return (schema.anyOf as readonly Shape[]).find((branch) => branch.properties !== undefined || branch.items !== undefined) ?? schema
+  return objectBranch(schema) ?? schema
+}
+
+function objectBranch(schema: Shape): Shape | undefined {
+  if (schema.properties !== undefined || schema.items !== undefined || schema.additionalProperties === true) return schema
+  for (const branch of (schema.anyOf ?? []) as readonly Shape[]) {
+    const found = objectBranch(branch)
+    if (found !== undefined) return found
+  }
+  return undefined
 }

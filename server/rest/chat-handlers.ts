@@ -2,13 +2,13 @@
 import type { chat, streamChat } from '../../protocol/rest/chat.ts'
 import type { Deferred } from '../../protocol/rest/fields.ts'
 import { parsePrefer, type Preferences } from '../../protocol/rest/prefer.ts'
-import { ChatError, errorCatalogue, type ErrorCode } from '../../protocol/errors.ts'
-import type { Load, TurnError } from '../../protocol/websocket/fields.ts'
+import type { Load } from '../../protocol/websocket/fields.ts'
 import type { ConversationService, TurnStatus } from '../../actors/conversation-service.ts'
 import type { StreamTickets } from '../auth/stream-tickets.ts'
 import { json, problemOf, type Answer, type Headers, type HttpAnswer } from '../http/answer.ts'
 import type { Handlers, RequestContext } from '../http/operation-group.ts'
 import type { AbandonedTurns } from '../turns/abandoned-turns.ts'
+import { errorOf } from '../turns/reply-error.ts'
 import { wholeReply, type WholeReply } from '../turns/whole-reply.ts'
 import { beginTurn, type BegunTurn } from './begin-turn.ts'
 import { replyStream } from './reply-stream.ts'
@@ -70,9 +70,8 @@ function answerOf(turn: BegunTurn, { text, end }: WholeReply, seconds: number, p
     case 'finished':
       return json(200, { response: text, conversation_id: turn.conversationId, processing_time: Math.round(seconds * 1_000) / 1_000 }, headers)
     case 'failed':
-      return problemOf(asChatError(end.error), headers)
     case 'broken':
-      return problemOf(end.error, headers)
+      return problemOf(errorOf(end), headers)
   }
 }
 
@@ -99,8 +98,4 @@ function headersOf({ conversationId, turnId }: BegunTurn): Headers {
 /** Of a repetition: the stored reply, where there is one already. */
 async function endedBefore(service: Pick<ConversationService, 'turn'>, { userId, turnId, accepted }: BegunTurn): Promise<TurnStatus['reply']> {
   return accepted.state === 'finished' || accepted.state === 'failed' ? (await service.turn(userId, turnId)).reply : null
-}
-
-function asChatError({ code, message }: TurnError): ChatError {
-  return new ChatError(Object.hasOwn(errorCatalogue, code) ? (code as ErrorCode) : 'internal', message)
 }

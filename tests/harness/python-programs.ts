@@ -7,3 +7,8 @@ import { repositoryRoot } from './repository.ts'
 export function schemathesisPython(): Promise<string> {
   return pythonEnvironment(path.join(repositoryRoot(), 'tests/http/requirements.txt'))
 }
+
+/** A Python that has OpenAI's SDK. Rejects as the above does. */
+export function openAiPython(): Promise<string> {
+  return pythonEnvironment(path.join(repositoryRoot(), 'tests/openai/requirements.txt'))
+}
