@@ -86,6 +86,24 @@ t.test('a connection cut around COMMIT: the write is settled before its promise 
   await fc.assert(property, { numRuns: 20 })
 })
 
+t.test('a deletion cut around COMMIT is found made, and so is a new title', async (t) => {
+  const proxy = await CuttingProxy.start(postgres.port)
+  t.teardown(() => proxy.stop())
+  const url = new URL(await newDatabase(postgres))
+  url.port = String(proxy.port)
+  const { store } = await startStorage(t, [url.href], { logger })
+  for (const cut of ['before', 'after'] as const) {
+    const owned = await ownConversation(store)
+    await owned.exchange('hello', 'there')
+    for (const write of [{ rename: 'title' }, { remove: true }] as const) {
+      proxy.next = cut
+      t.same(await owned.write(write), { status: 'committed' })
+      t.equal(proxy.next, null)
+      t.equal((await store.conversation(owned.id))?.title, 'remove' in write ? undefined : 'title')
+    }
+  }
+})
+
 t.test('backends terminated at random: every write is answered, and made exactly once', async (t) => {
   const url = await newDatabase(postgres)
   const killer = await connectTo(t, postgres.url())
