@@ -425,6 +425,7 @@ t.test('a refused hello ends the client where credentials are at fault, and is t
   const errors: string[] = []
   patient.on('error', ({ code }) => errors.push(code))
   await patient.connect()
+  await edge.untilCommand('pace.set', 4)
   t.strictSame(errors, ['unavailable', 'unavailable'])
 })
 
@@ -737,6 +738,34 @@ t.test('what a later server adds is ignored', async (t) => {
   await conversation.send('Still there?').accepted
   t.equal(fake.turns.length, 1)
   t.equal(edge.dialled, 1)
+})
+
+t.test('while the server advises to come back later, text comes whole, on each connection', async (t) => {
+  const { edge, client, conversation } = await talk(t)
+  const paces = (): string[] => edge.commands.flatMap((command) => (command.type === 'pace.set' ? [command.pace] : []))
+  edge.broadcast({ type: 'server.load', level: 'overloaded', queue_depth: 9, eta_ms: 30_000, advice: 'async' })
+  await edge.untilCommand('pace.set')
+  t.equal(client.pace, 'whole')
+  edge.load = { level: 'overloaded', queue_depth: 9, eta_ms: 30_000, advice: 'async' }
+  edge.cut()
+  await edge.untilCommand('pace.set', 2)
+  const since = edge.commands.findLastIndex(({ type }) => type === 'hello')
+  await edge.until(() => edge.commands.slice(since).some(({ type }) => type === 'conversation.open'))
+  t.same(edge.commands.slice(since, since + 3).map(({ type }) => type), ['hello', 'pace.set', 'conversation.open'])
+  edge.broadcast({ type: 'server.load', level: 'normal', queue_depth: 0, eta_ms: 0, advice: 'stream' })
+  await edge.untilCommand('pace.set', 3)
+  t.same(paces(), ['whole', 'whole', 'live'])
+  await conversation.send('Still there?').accepted
+
+  const patient = createClient({ url: edge.url, WebSocket, pace: 'whole' })
+  t.teardown(() => patient.close())
+  await patient.connect()
+  await edge.untilCommand('pace.set', 4)
+  edge.broadcast({ type: 'server.load', level: 'busy', queue_depth: 3, eta_ms: 5_000, advice: 'stream' })
+  await new Promise<void>((resolve) => {
+    patient.on('load', ({ level }) => level === 'busy' && resolve())
+  })
+  t.same([paces().length, patient.pace], [4, 'whole'], 'who has chosen stays with it')
 })
 
 t.test('a server that speaks nonsense is left for good', async (t) => {

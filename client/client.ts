@@ -6,7 +6,7 @@
  *     for await (const text of conversation.send('What is light?')) show(text)
  */
 import { ChatError } from '../protocol/errors.ts'
-import type { Load } from '../protocol/websocket/fields.ts'
+import type { Load, Pace } from '../protocol/websocket/fields.ts'
 import { limits } from '../protocol/websocket/limits.ts'
 import type { ReplyOf, ServerMessage } from '../protocol/websocket/messages.ts'
 import { defaultSubprotocol, type Subprotocol } from '../protocol/websocket/subprotocols.ts'
@@ -40,6 +40,11 @@ export interface ClientOptions {
   readonly ticket?: () => string | Promise<string>
   /** Whom to act for, where the credentials allow it; who you are, where the server's mode of authentication is none. */
   readonly userId?: string
+  /**
+   * How the text of replies comes: as it is written (`live`), or at once before their end (`whole`), which costs a server
+   * least. Left out: live, but whole for as long as the server advises clients to come back later.
+   */
+  readonly pace?: Pace
   /** Name and version of your program, for the server's log. */
   readonly clientName?: string
   /** That of the platform unless given. Node has one from version 22; before, pass that of undici. */
@@ -85,6 +90,8 @@ export class ChatClient {
   #error: ChatError | null = null
   #welcome: ReplyOf<'hello'> | null = null
   #load: Load | null = null
+  /** Of the connection there is, as it was asked for last. */
+  #pace: Pace = 'live'
   #isConnected = false
 
   constructor(options: ClientOptions & { readonly WebSocket: WebSocketConstructor }) {
@@ -117,6 +124,11 @@ export class ChatClient {
   /** How busy the server is, as it told last. */
   get load(): Load | null {
     return this.#load
+  }
+
+  /** How the text of replies comes at present. */
+  get pace(): Pace {
+    return this.#pace
   }
 
   /** Resolves with the first welcome. Rejects where the server refuses for good. The client connects by itself with its first use. */
@@ -214,6 +226,9 @@ export class ChatClient {
         this.#isConnected = true
         this.#welcome = welcome
         this.#requests.connected((command) => this.#connection.send(command), welcome.limits.unanswered_commands)
+        this.#pace = 'live'
+        this.#load = welcome.load
+        this.#choosePace()
         for (const conversation of this.#conversations.values()) conversation.connected()
         this.#emitter.emit('welcome', welcome)
         this.#setLoad(welcome.load)
@@ -266,7 +281,16 @@ export class ChatClient {
 
   #setLoad({ level, queue_depth, eta_ms, advice }: Load): void {
     this.#load = { level, queue_depth, eta_ms, advice }
+    this.#choosePace()
     this.#emitter.emit('load', this.#load)
+  }
+
+  /** A server that does not know of it refuses, and sends text as it is written. */
+  #choosePace(): void {
+    const pace = this.#options.pace ?? (this.#load?.advice === 'async' ? 'whole' : 'live')
+    if (pace === this.#pace) return
+    this.#pace = pace
+    this.#requests.ask({ type: 'pace.set', pace }, { bound: true }, () => {}, () => {})
   }
 
   /** New credentials for the connection there is. Without them the server closes it, and the next one gets new ones. */

@@ -5,6 +5,7 @@
 import uWS from 'uWebSockets.js'
 import { ChatError } from '../../protocol/errors.ts'
 import { decodeCommand, encodeServerMessage } from '../../protocol/websocket/codec.ts'
+import type { Load } from '../../protocol/websocket/fields.ts'
 import { limits } from '../../protocol/websocket/limits.ts'
 import type { Command, Reply, ServerEvent, ServerMessage } from '../../protocol/websocket/messages.ts'
 import { defaultSubprotocol, subprotocols, type Subprotocol } from '../../protocol/websocket/subprotocols.ts'
@@ -69,6 +70,8 @@ export class FakeEdge {
   verdict: (command: Command) => Verdict = () => 'handle'
   /** Frames to send before the wire is cut, once. */
   cutAfterFrames = Infinity
+  /** As `welcome` tells it. */
+  load: Load = { level: 'normal', queue_depth: 0, eta_ms: 0, advice: 'stream' }
   /** Connections ever made. */
   dialled = 0
   /** Their queries. */
@@ -178,10 +181,12 @@ export class FakeEdge {
         return {
           type: 'welcome', session_id: 's', user_id: command.user_id ?? 'user', node_id: 'fake',
           limits: { frame_bytes: limits.frameBytes, text_bytes: limits.textBytes, frames_per_second: 50, unanswered_commands: 64, open_conversations: 50, waiting_turns: 4 },
-          load: { level: 'normal', queue_depth: 0, eta_ms: 0, advice: 'stream' },
+          load: this.load,
         }
       case 'auth.refresh':
         return { type: 'auth.refreshed' }
+      case 'pace.set':
+        return { type: 'pace.changed', pace: command.pace }
       case 'ping':
         return { type: 'pong' }
       case 'conversation.create': {

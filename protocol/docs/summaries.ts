@@ -15,6 +15,7 @@ export const commandSummaries: Record<CommandType, string> = {
   'turn.regenerate': 'Asks for another reply to the same message, as a sibling of the one it has. Stops the running turn.',
   'turn.stop': 'Ends a turn with the text it has. The turn ends for everyone by `turn.finished` with reason `stopped`.',
   'history.get': 'A page of a conversation’s older messages.',
+  'pace.set': 'Chooses whether the text of replies comes on this connection as it is written, or at once before their end. Clients change it as `load.advice` does.',
   ping: 'Proves that the connection lives. Any command does; this one does nothing else.',
 }
 
@@ -32,6 +33,7 @@ export const replySummaries: Record<CommandType, string> = {
   'turn.regenerate': 'As for `message.send`.',
   'turn.stop': 'The turn has ended, or is about to.',
   'history.get': 'The page.',
+  'pace.set': 'Of all conversations that are open and will be. Where it is `live` again, what is written already follows.',
   ping: 'The connection lives.',
 }
 

@@ -23,6 +23,7 @@ const known: Record<ServerMessage['type'], true> = {
   history: true,
   'message.accepted': true,
   'message.added': true,
+  'pace.changed': true,
   pong: true,
   'server.draining': true,
   'server.load': true,

@@ -11,6 +11,7 @@ import { Hello, Welcome } from './commands/hello.ts'
 import { History, HistoryGet } from './commands/history-get.ts'
 import { MessageEdit } from './commands/message-edit.ts'
 import { MessageAccepted, MessageSend } from './commands/message-send.ts'
+import { PaceChanged, PaceSet } from './commands/pace-set.ts'
 import { Ping, Pong } from './commands/ping.ts'
 import { TurnRegenerate } from './commands/turn-regenerate.ts'
 import { TurnStop, TurnStopped } from './commands/turn-stop.ts'
@@ -45,6 +46,7 @@ export const commands = {
   'turn.regenerate': { command: TurnRegenerate, reply: MessageAccepted, permission: 'turns:write' },
   'turn.stop': { command: TurnStop, reply: TurnStopped, permission: 'turns:write' },
   'history.get': { command: HistoryGet, reply: History, permission: 'conversations:read' },
+  'pace.set': { command: PaceSet, reply: PaceChanged, permission: null },
   ping: { command: Ping, reply: Pong, permission: null },
 } as const satisfies Record<string, { readonly command: unknown; readonly reply: unknown; readonly permission: Permission | null }>
 

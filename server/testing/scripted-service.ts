@@ -1,5 +1,6 @@
 /** A ConversationService that does what a test says, and otherwise answers at once. */
 import { ChatError } from '../../protocol/errors.ts'
+import type { Pace } from '../../protocol/websocket/fields.ts'
 import type { ServerEvent } from '../../protocol/websocket/messages.ts'
 import { encodeServerMessage } from '../../protocol/websocket/codec.ts'
 import type { ClientConnection, ConversationService, Subscription } from '../../actors/conversation-service.ts'
@@ -35,7 +36,12 @@ export class ScriptedSubscription implements Subscription {
     }
   }
 
-  setPace(): void {}
+  /** As it was set last. */
+  pace: Pace = 'live'
+
+  setPace(pace: Pace): void {
+    this.pace = pace
+  }
 
   close(): void {
     this.closed = true

@@ -4,7 +4,7 @@ import type { Command, CommandOf, Reply, ReplyOf } from '../../protocol/websocke
 import type { ConversationService, TurnOrigin } from '../../actors/conversation-service.ts'
 
 /** Commands whose reply is small: they run as they come, also while the connection takes nothing. */
-export type DirectCommand = CommandOf<'conversation.create' | 'conversation.rename' | 'conversation.delete' | 'message.send' | 'message.edit' | 'turn.regenerate' | 'turn.stop' | 'auth.refresh' | 'ping'>
+export type DirectCommand = CommandOf<'conversation.create' | 'conversation.rename' | 'conversation.delete' | 'message.send' | 'message.edit' | 'turn.regenerate' | 'turn.stop' | 'auth.refresh' | 'pace.set' | 'ping'>
 /** Commands whose reply may be a page of 256 KiB, and those that must keep their order with them: one at a time, once the connection is writable. */
 export type OrderedCommand = CommandOf<'conversation.list' | 'conversation.open' | 'conversation.close' | 'history.get'>
 
@@ -14,7 +14,7 @@ export function isOrdered(command: DirectCommand | OrderedCommand): command is O
   return ordered.has(command.type)
 }
 
-export function perform(service: ConversationService, userId: string, command: Exclude<DirectCommand, { type: 'auth.refresh' }> | CommandOf<'conversation.list' | 'history.get'>, origin: TurnOrigin): Promise<Reply> {
+export function perform(service: ConversationService, userId: string, command: Exclude<DirectCommand, { type: 'auth.refresh' | 'pace.set' }> | CommandOf<'conversation.list' | 'history.get'>, origin: TurnOrigin): Promise<Reply> {
   switch (command.type) {
     case 'conversation.create':
       return service.create(userId, command)

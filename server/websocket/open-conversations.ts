@@ -1,5 +1,6 @@
 /** The conversations that one connection has open. */
 import { ChatError } from '../../protocol/errors.ts'
+import type { Pace } from '../../protocol/websocket/fields.ts'
 import type { CommandOf, ReplyOf } from '../../protocol/websocket/messages.ts'
 import type { ConversationService, Subscription } from '../../actors/conversation-service.ts'
 import type { Connection } from './connection.ts'
@@ -15,6 +16,7 @@ export interface OpenConversationsOptions {
 export class OpenConversations {
   readonly #options: OpenConversationsOptions
   readonly #subscriptions = new Map<number, Subscription>()
+  #pace: Pace = 'live'
   #closed = false
 
   constructor(options: OpenConversationsOptions) {
@@ -38,6 +40,7 @@ export class OpenConversations {
     })
     if (moved) throw new ChatError('moved')
     held = subscription
+    subscription.setPace(this.#pace)
     if (this.#closed) subscription.close()
     else this.#subscriptions.set(conversationId, subscription)
     return { opened, start: () => subscription.start() }
@@ -55,6 +58,12 @@ export class OpenConversations {
       if (!this.#options.connection.writable) return
       subscription.pump()
     }
+  }
+
+  /** Of those that are open and will be. */
+  setPace(pace: Pace): void {
+    this.#pace = pace
+    for (const subscription of this.#subscriptions.values()) subscription.setPace(pace)
   }
 
   closeAll(): void {

@@ -288,6 +288,19 @@ t.test('a conversation that moved to another process is closed unasked, and can 
   t.match(await socket.ask({ ...open, conversation_id: 2048 }), { type: 'error', code: 'moved', retryable: true })
 })
 
+t.test('a pace holds for what is open and for what is opened later, on this connection', async (t) => {
+  const edge = await startTestEdge(t)
+  const [socket, other] = [await edge.join(), await edge.join()]
+  await socket.ask({ type: 'conversation.open', conversation_id: 1024 })
+  await other.ask({ type: 'conversation.open', conversation_id: 1024 })
+  t.match(await socket.ask({ type: 'pace.set', pace: 'whole' }), { type: 'pace.changed', pace: 'whole' })
+  await socket.ask({ type: 'conversation.open', conversation_id: 2048 })
+  t.same(edge.service.subscriptions.map(({ pace }) => pace), ['whole', 'live', 'whole'])
+  await socket.ask({ type: 'pace.set', pace: 'live' })
+  t.same(edge.service.subscriptions.map(({ pace }) => pace), ['live', 'live', 'live'])
+  t.match(await socket.ask({ type: 'pace.set', pace: 'slow' }), { type: 'error', code: 'invalid_field', pointer: '/pace' })
+})
+
 t.test('whatever the actors throw is answered as internal, and the process lives', async (t) => {
   const service = scriptedService({
     list: () => Promise.reject(new TypeError('secret detail')),

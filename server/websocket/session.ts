@@ -263,9 +263,14 @@ export class Session implements ConnectionOwner {
     const { service } = this.#context
     void this.#settle(
       command.ref,
-      async () => (command.type === 'auth.refresh' ? this.#refresh(command) : perform(service, this.#userId, command, { identity: this.#identity })),
+      async () => (command.type === 'auth.refresh' ? this.#refresh(command) : command.type === 'pace.set' ? this.#setPace(command) : perform(service, this.#userId, command, { identity: this.#identity })),
       (reply) => this.#answer(command.ref, reply),
     )
+  }
+
+  #setPace({ pace }: CommandOf<'pace.set'>): Reply {
+    this.connection.cork(() => this.#conversations.setPace(pace))
+    return { type: 'pace.changed', pace }
   }
 
   async #refresh(command: CommandOf<'auth.refresh'>): Promise<Reply> {

@@ -46,7 +46,7 @@ export function StatusBanner({ readiness }: { readonly readiness: ReadinessWatch
     return (
       <p className="banner">
         <ClockIcon />
-        <span>Many people are here at the moment: replies take longer than usual.</span>
+        <span>Many people are here at the moment: replies take longer than usual, and appear once they are complete.</span>
       </p>
     )
   }
