@@ -1,0 +1,39 @@
+/** k6, where this machine has it, or built once by go into node_modules/.cache. */
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { repositoryPath } from '../../protocol/docs/repository.ts'
+
+const version = '1.8.1'
+const run = promisify(execFile)
+
+/** `environment`: this process's. Rejects with what to do where there is none. */
+export async function k6Program(environment: NodeJS.ProcessEnv): Promise<string> {
+  if (await isNewEnough('k6')) return 'k6'
+  const folder = repositoryPath(`node_modules/.cache/k6-${version}`)
+  const program = path.join(folder, process.platform === 'win32' ? 'k6.exe' : 'k6')
+  if (existsSync(program)) return program
+  const scratch = `${folder}.${process.pid}`
+  try {
+    mkdirSync(scratch, { recursive: true })
+    await run('go', ['install', `go.k6.io/k6@v${version}`], { env: { ...environment, GOBIN: scratch } })
+    // Whoever is first provides for all; a rename is there as a whole or not at all.
+    if (!existsSync(program)) renameSync(scratch, folder)
+    return program
+  } catch (error) {
+    if (existsSync(program)) return program
+    const [why] = String(error instanceof Error ? error.message : error).trim().split('\n')
+    throw new Error(`There is no k6 of version 1 on this machine, and none could be built: ${why}.\nInstall it from https://grafana.com/docs/k6/latest/set-up/install-k6/ and have it in PATH.`, { cause: error })
+  } finally {
+    rmSync(scratch, { recursive: true, force: true })
+  }
+}
+
+async function isNewEnough(program: string): Promise<boolean> {
+  try {
+    return /^k6(\.exe)? v[1-9]/.test((await run(program, ['version'])).stdout)
+  } catch {
+    return false
+  }
+}
