@@ -210,10 +210,17 @@ t.test('who goes on when refused costs a look at nothing, and is allowed again i
   const world = await newWorld(t, postgres)
   const edge = await world.edge()
   const id = await create(edge)
-  let lookUps = 0
-  const counted = { ...edge, store: { ...edge.store, acceptedTurn: () => { lookUps += 1; return Promise.resolve(null) } } } as typeof edge
-  const send = sender(parts.door(counted, 20), id)
-  for (let n = 0; n < 100; n += 1) t.equal(await code(send('again')), 'rate_limited')
+  let [lookUps, underWay, mostUnderWay] = [0, 0, 0]
+  const acceptedTurn = async (): Promise<null> => {
+    lookUps += 1
+    mostUnderWay = Math.max(mostUnderWay, (underWay += 1))
+    await new Promise(setImmediate)
+    underWay -= 1
+    return null
+  }
+  const send = sender(parts.door({ ...edge, store: { ...edge.store, acceptedTurn } }, 20), id)
+  t.same(new Set(await Promise.all(Array.from({ length: 100 }, () => code(send('again'))))), new Set(['rate_limited']))
+  t.equal(mostUnderWay, 1)
   t.equal(takes, 1)
   t.equal(lookUps, 20)
   t.equal(parts.refusals.length, 100, 'each refusal is counted all the same')

@@ -8,6 +8,7 @@ import type { LimitMetrics } from '../../platform/limits/limit-metrics.ts'
 import type { Plan, Plans, WindowName } from '../../platform/limits/plan.ts'
 import type { ConversationStore } from '../../storage/conversation-store.ts'
 import type { ConversationService, TurnOrigin } from '../conversation-service.ts'
+import { InTurn } from './in-turn.ts'
 import { LimitError } from './limit-error.ts'
 import { payersOf, type Payer } from './payers.ts'
 import type { PlanWindows, Taken } from './plan-windows.ts'
@@ -51,17 +52,10 @@ interface Allowance {
 export function limitTurns(service: ConversationService, options: TurnLimitOptions): ConversationService {
   const { plans, windows, leases, lookUps, store, metrics, monotonic, turnDeadlineMs, defaultMaxTokens } = options
   const refused = new Refused(monotonic)
-  /** The last look at each user's limits that is under way. */
-  const looks = new Map<string, Promise<Allowance | ChatError>>()
-
-  /** One after another for each user, so that no command overtakes one before it. */
-  const inTurn = (userId: string, look: () => Promise<Allowance | ChatError>): Promise<Allowance | ChatError> => {
-    const next = (looks.get(userId) ?? Promise.resolve()).then(look).finally(() => {
-      if (looks.get(userId) === next) looks.delete(userId)
-    })
-    looks.set(userId, next)
-    return next
-  }
+  /** For each user, so that no command overtakes one before it. */
+  const looks = new InTurn()
+  /** For each user, so that who is refused a thousand times at once has no thousand queries under way. */
+  const repetitions = new InTurn()
 
   /** All limits in one exchange. */
   const take = async (userId: string, command: TurnCommand, payers: readonly Payer[]): Promise<Allowance | ChatError> => {
@@ -99,12 +93,12 @@ export function limitTurns(service: ConversationService, options: TurnLimitOptio
     return worst.verdict.remaining === 0 ? refused.usedUp(payers, error) : error
   }
 
-  const isRepetition = async (userId: string, command: TurnCommand): Promise<boolean> =>
-    (await lookUps.take(userId)).allowed && (await store.acceptedTurn(command.conversation_id, command.client_message_id)) !== null
+  const isRepetition = (userId: string, command: TurnCommand): Promise<boolean> =>
+    repetitions.run(userId, async () => (await lookUps.take(userId)).allowed && (await store.acceptedTurn(command.conversation_id, command.client_message_id)) !== null)
 
   const start = async (userId: string, command: TurnCommand, origin: TurnOrigin, accept: (origin: Origin) => Promise<ReplyOf<'message.send'>>): Promise<ReplyOf<'message.send'>> => {
     const payers = payersOf(plans, userId, origin.identity)
-    const allowance = await inTurn(userId, () => take(userId, command, payers))
+    const allowance = await looks.run(userId, () => take(userId, command, payers))
     if (allowance instanceof ChatError && !(await isRepetition(userId, command))) throw allowance
     let used = false
     try {

