@@ -1,6 +1,7 @@
-/** OpenAI's Python SDK, as its users have it, against the whole server. */
+/** OpenAI's own clients, as their users have them, against the whole server. */
 import path from 'node:path'
-import t from 'tap'
+import OpenAI from 'openai'
+import t, { type Test } from 'tap'
 import { chatChunk, eventStream, startFakeEngine } from '../../inference-bridge/testing/fake-engine.ts'
 import { expectedText } from '../../load-tests/simulated-vllm/reply.ts'
 import { startSimulatedVllm } from '../../load-tests/simulated-vllm/server.ts'
@@ -17,7 +18,7 @@ const calls = [
   { name: 'get_weather', arguments: '{"city": "Rome"}' },
 ]
 
-t.test("OpenAI's Python SDK works unchanged", async (t) => {
+async function startServer(t: Test) {
   const engine = await startSimulatedVllm({ tokensPerSecond: 2_000 })
   t.teardown(() => engine.close())
   const toolUser = await startFakeEngine(t, [{ id: 'tools', max_model_len: 4096 }], ({ path: asked, body }) => {
@@ -28,7 +29,19 @@ t.test("OpenAI's Python SDK works unchanged", async (t) => {
   })
   const broken = await startFakeEngine(t, [{ id: 'broken', max_model_len: 4096 }], () => ({ status: 422, body: '{"error": {"message": "no", "type": "x", "param": null, "code": 422}}' }))
   const server = await startStandalone(t, { CHATTERBOT_DATA_DIR: dataFolder(t), CHATTERBOT_ENGINE_URL: [engine, toolUser, broken].map(({ url }) => url).join(',') })
-  const { code, output } = await runProgram({ command: await openAiPython(), args: [path.join(repositoryRoot(), 'tests/openai/sdk.py'), server.ready.url], env: { PYTHONUTF8: '1' } })
+  return { engine, toolUser, url: server.ready.url }
+}
+
+t.test("OpenAI's clients work unchanged", async (t) => {
+  const started = await startServer(t)
+  await t.test('the one for Python', (t) => python(t, started))
+  await t.test('the one for Node', (t) => node(t, started))
+})
+
+type Started = Awaited<ReturnType<typeof startServer>>
+
+async function python(t: Test, { engine, toolUser, url }: Started): Promise<void> {
+  const { code, output } = await runProgram({ command: await openAiPython(), args: [path.join(repositoryRoot(), 'tests/openai/sdk.py'), url], env: { PYTHONUTF8: '1' } })
   t.equal(code, 0, output)
   const told = new Map(output.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Told).map((each) => [each['case'], each]))
   const of = (name: string): Told => told.get(name) ?? {}
@@ -83,7 +96,7 @@ t.test("OpenAI's Python SDK works unchanged", async (t) => {
   const { conversation, tokens } = of('store') as { conversation: number; tokens: [number, number] }
   t.match(of('store'), { metadata: { conversation_id: String(conversation) }, first: expectedText('kept [[tokens=5]]', 5), again: expectedText('kept on [[tokens=5]]', 5) })
   t.ok(tokens[1] > tokens[0], 'with what was said before')
-  const listed = (await (await fetch(`${server.ready.url}/conversations`, { headers: { 'X-User-Id': 'openai' } })).json()) as { conversations: { conversation_id: number }[] }
+  const listed = (await (await fetch(`${url}/conversations`, { headers: { 'X-User-Id': 'openai' } })).json()) as { conversations: { conversation_id: number }[] }
   t.same(listed.conversations.map(({ conversation_id }) => conversation_id), [conversation], 'of all calls only what was to be kept is there')
   t.match(of('idempotency'), { same: true, text: expectedText('once [[tokens=9]]', 9), other: { class: 'ConflictError', code: 'idempotency_conflict' } })
   t.match(of('in_stream_error'), { error: 'APIError', code: 'engine_rejected' })
@@ -91,4 +104,24 @@ t.test("OpenAI's Python SDK works unchanged", async (t) => {
   t.ok(told.has('cancel'))
   await engine.until(() => engine.metrics.running + engine.metrics.waiting === 0)
   t.equal(engine.requests.at(-1)?.state, 'aborted', 'who leaves stops the generation')
-})
+}
+
+async function node(t: Test, { engine, url }: Started): Promise<void> {
+  const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 })
+  const asking = (content: string) => ({ model: 'simulated', messages: [{ role: 'user' as const, content }] })
+  t.same((await client.models.list()).data.map(({ id }) => id), ['simulated', 'tools', 'broken'])
+  t.match(await client.chat.completions.create(asking('node [[tokens=7]]')), { choices: [{ message: { content: expectedText('node [[tokens=7]]', 7) }, finish_reason: 'stop' }] })
+  let text = ''
+  for await (const chunk of await client.chat.completions.create({ ...asking('streamed [[tokens=30]]'), stream: true })) text += chunk.choices[0]?.delta.content ?? ''
+  t.equal(text, expectedText('streamed [[tokens=30]]', 30))
+  const helped = await client.chat.completions.stream(asking('helped [[tokens=30]]')).finalChatCompletion()
+  t.equal(helped.choices[0]?.message.content, expectedText('helped [[tokens=30]]', 30))
+  const tool = { type: 'function' as const, function: { name: 'get_weather', parameters: { type: 'object', properties: { city: { type: 'string' } } } } }
+  const runner = await client.chat.completions.stream({ model: 'tools', messages: [{ role: 'user', content: 'Weather?' }], tools: [tool] }).finalChatCompletion()
+  t.match(runner.choices[0], { finish_reason: 'tool_calls', message: { tool_calls: calls.map((call) => ({ function: call })) } })
+  await t.rejects(client.chat.completions.create({ ...asking('x'), model: 'nope' }), { status: 404, code: 'model_not_found' })
+  const leaving = await client.chat.completions.create({ ...asking('left [[tokens=4000]]'), max_tokens: 4_000, stream: true })
+  for await (const chunk of leaving) if ((chunk.choices[0]?.delta.content ?? '') !== '') break
+  await engine.until(() => engine.metrics.running + engine.metrics.waiting === 0)
+  t.equal(engine.requests.at(-1)?.state, 'aborted')
+}
