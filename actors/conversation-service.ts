@@ -76,6 +76,8 @@ export interface TurnStatus {
 /** `identity`: whose plan and key the turn counts for; the user's own, of the default plan, where absent. */
 export interface TurnOrigin extends Origin {
   readonly identity?: Account
+  /** Bytes of text that the conversation was made with for this very turn: they count as its input. */
+  readonly historyBytes?: number
 }
 
 export interface ConversationService {

@@ -27,3 +27,8 @@ export function importFault(history: readonly ImportedMessage[]): { readonly cod
   }
   return null
 }
+
+/** Of all contents, in UTF-8. */
+export function historyBytes(history: readonly ImportedMessage[]): number {
+  return history.reduce((sum, { content }) => sum + utf8Length(content), 0)
+}

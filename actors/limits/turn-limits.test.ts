@@ -146,7 +146,7 @@ t.test('input is guessed when it comes, so that no burst spends without bound, a
   t.match(large, { code: 'quota_exceeded' })
   t.equal(large.definition.retryable, false)
   t.ok((large.retryAfterMs ?? 0) > 86_000_000)
-  await send('x'.repeat(200))
+  await sender(service, id, 'ann', { historyBytes: 190 })('x'.repeat(10))
   t.equal(await code(send('x')), 'quota_exceeded')
 })
 

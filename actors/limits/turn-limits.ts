@@ -58,13 +58,13 @@ export function limitTurns(service: ConversationService, options: TurnLimitOptio
   const repetitions = new InTurn()
 
   /** All limits in one exchange. */
-  const take = async (userId: string, command: TurnCommand, payers: readonly Payer[]): Promise<Allowance | ChatError> => {
+  const take = async (userId: string, command: TurnCommand, payers: readonly Payer[], historyBytes: number): Promise<Allowance | ChatError> => {
     const known = refused.of(payers)
     if (known !== null) {
       metrics.refused(known instanceof LimitError ? known.window : 'concurrent_turns')
       return known
     }
-    const input = 'text' in command ? Math.ceil(Buffer.byteLength(command.text) / bytesPerToken) : 0
+    const input = Math.ceil((historyBytes + ('text' in command ? Buffer.byteLength(command.text) : 0)) / bytesPerToken)
     const id = leaseOf(userId, command.conversation_id, command.client_message_id)
     const costs: readonly [WindowName, number][] = [['turns_per_minute', 1], ['tokens_in_per_minute', input], ['tokens_in_per_day', input], ['tokens_out_per_minute', 0], ['tokens_out_per_day', 0]]
     const [lease, ...found] = await Promise.all([
@@ -98,7 +98,7 @@ export function limitTurns(service: ConversationService, options: TurnLimitOptio
 
   const start = async (userId: string, command: TurnCommand, origin: TurnOrigin, accept: (origin: Origin) => Promise<ReplyOf<'message.send'>>): Promise<ReplyOf<'message.send'>> => {
     const payers = payersOf(plans, userId, origin.identity)
-    const allowance = await looks.run(userId, () => take(userId, command, payers))
+    const allowance = await looks.run(userId, () => take(userId, command, payers, origin.historyBytes ?? 0))
     if (allowance instanceof ChatError && !(await isRepetition(userId, command))) throw allowance
     let used = false
     try {

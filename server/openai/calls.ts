@@ -1,6 +1,7 @@
 /** From a call to an accepted turn. A repetition under the same key, of the same user, comes out at the same turn. */
 import { createHash, randomUUID } from 'node:crypto'
 import { ChatError } from '../../protocol/errors.ts'
+import { historyBytes } from '../../protocol/imported-history.ts'
 import type { Params } from '../../protocol/websocket/fields.ts'
 import type { ConversationService } from '../../actors/conversation-service.ts'
 import type { Identity } from '../auth/authenticator.ts'
@@ -54,7 +55,7 @@ export async function beginCall(service: Pick<ConversationService, 'create' | 's
     params,
   }
   try {
-    const accepted = await service.send(userId, command, { identity, ...(traceparent === null ? {} : { traceparent }) })
+    const accepted = await service.send(userId, command, { identity, historyBytes: kept?.conversationId === conversationId ? 0 : historyBytes(prompt.history), ...(traceparent === null ? {} : { traceparent }) })
     return { userId, conversationId, turnId: accepted.turn_id }
   } catch (error) {
     // Who is refused again and again must not leave a conversation each time. One under a key is the next try's.

@@ -2,7 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { ChatError } from '../../protocol/errors.ts'
 import { RequestFault } from '../../protocol/rest/decode.ts'
-import type { ImportedMessage } from '../../protocol/imported-history.ts'
+import { historyBytes, type ImportedMessage } from '../../protocol/imported-history.ts'
 import type { ChatRequest, ContextMessage } from '../../protocol/rest/fields.ts'
 import type { ReplyOf } from '../../protocol/websocket/messages.ts'
 import type { ConversationService } from '../../actors/conversation-service.ts'
@@ -44,7 +44,7 @@ export async function beginTurn(service: Pick<ConversationService, 'create' | 's
     ...(params === undefined ? {} : { params }),
   }
   try {
-    const accepted = await service.send(userId, command, { identity, ...(traceparent === null ? {} : { traceparent }) })
+    const accepted = await service.send(userId, command, { identity, historyBytes: historyBytes(historyFrom(body.context ?? [])), ...(traceparent === null ? {} : { traceparent }) })
     return { userId, conversationId, turnId: accepted.turn_id, accepted }
   } catch (error) {
     // Who is refused again and again must not leave a conversation each time. One under a key is the next try's.
