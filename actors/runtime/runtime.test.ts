@@ -69,8 +69,9 @@ t.test('a deleted conversation ends what is under way in it, and is there for no
   run.say('Once')
   await device.until(() => device.text.get(running.turn_id) === 'Once')
   const remove = () => service.delete('ann', { type: 'conversation.delete', conversation_id: id })
-  const deleted = { type: 'conversation.deleted', conversation_id: id }
-  t.same(await Promise.all([remove(), remove()]), [deleted, deleted])
+  const outcomes = await Promise.all([code(remove()), code(remove())])
+  // The other may have come after it.
+  t.match(outcomes.sort(), [/no error|conversation_not_found/, 'no error'])
   t.equal(await code(remove()), 'conversation_not_found')
   t.equal(await code(send(edge, 'ann', id, 'too late')), 'conversation_not_found')
   t.same(device.events.slice(-3).map(({ type }) => type), ['turn.finished', 'turn.finished', 'conversation.deleted'])
