@@ -29,6 +29,7 @@ export function chunkStream(options: ChunkStreamOptions, headers: Readonly<Recor
     // X-Accel-Buffering: nginx would hold events back.
     headers: { 'Content-Type': 'text/event-stream; charset=utf-8', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no', ...headers },
     open: (sink) => new ChunkStream(sink, options),
+    discard: options.onLeft,
   }
 }
 

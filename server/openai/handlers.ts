@@ -93,10 +93,7 @@ async function replyTo({ service, abandoned, logger, now, keepAliveMs }: OpenAiC
     if (call.kept === null && call.key === undefined) stop(service, turn, logger)
     else abandoned.left(turn.userId, turn.turnId)
   }
-  if (streams) {
-    if (request.isGone) onLeft()
-    return chunkStream({ service, turn, form, id, created, model, keepAliveMs, onLeft }, headers)
-  }
+  if (streams) return chunkStream({ service, turn, form, id, created, model, keepAliveMs, onLeft }, headers)
   const leaving = new AbortController()
   request.onGone(() => leaving.abort())
   const reply = await wholeReply({ service, turn }, leaving.signal)
