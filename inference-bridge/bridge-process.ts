@@ -7,6 +7,7 @@ import type { Config } from '../platform/config/config.ts'
 import type { OptionName } from '../platform/config/options.ts'
 import type { ServerProcess } from '../platform/lifecycle/server-process.ts'
 import { createCachesAndLimits } from '../platform/redis/caches-and-limits.ts'
+import { configuredTracer } from '../platform/tracing/configured-tracer.ts'
 import { createBridge } from './bridge.ts'
 import { chooseEngines } from './engines.ts'
 import { configuredDefaults, configuredResults } from './settings.ts'
@@ -23,6 +24,7 @@ export interface BridgeAdapters {
 export async function startBridgeProcess(config: Config, server: ServerProcess, adapt = (adapters: BridgeAdapters): BridgeAdapters => adapters): Promise<void> {
   const { node, logger, metrics, parts, readiness } = server
 
+  const tracer = await configuredTracer(config, 'bridge', parts)
   const engines = chooseEngines(config, logger)
   const endpoints = engines.start((detail) => logger.info({ detail }, 'starting the local engine'))
   // Looked at below, when its turn comes.
@@ -44,6 +46,7 @@ export async function startBridgeProcess(config: Config, server: ServerProcess, 
     clock: systemClock,
     defaults: configuredDefaults(config),
     results: configuredResults(config, cache('result')),
+    tracer,
   })
   readiness.push(
     { name: 'bus', missing: () => (channel.status === 'connected' ? null : 'NATS does not answer') },

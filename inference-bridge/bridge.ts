@@ -7,6 +7,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Service } from '../platform/lifecycle/service.ts'
 import type { Logger } from '../platform/logging/logger.ts'
 import type { Metrics } from '../platform/metrics/metrics.ts'
+import { noTracer, type Tracer } from '../platform/tracing/tracer.ts'
 import { declareBridgeMetrics } from './bridge-metrics.ts'
 import { TokenCounts } from './context/token-counts.ts'
 import { DeltaPublisher } from './delivery/delta-publisher.ts'
@@ -34,6 +35,8 @@ export interface BridgeOptions {
   /** Where replies at temperature 0 are kept, and how long; absent: nowhere. */
   readonly results?: { readonly cache: Cache; readonly ttlMs: number } | null
   readonly timing?: Partial<BridgeTiming>
+  /** Of runs; none where absent. */
+  readonly tracer?: Tracer
 }
 
 export interface Bridge extends Service {
@@ -66,7 +69,7 @@ class InferenceBridge implements Bridge {
   #draining: Promise<void> | undefined
   #stopping: Promise<void> | undefined
 
-  constructor({ name, channel, jobQueue, engines, concurrency, logger, metrics, clock, defaults, results = null, ...options }: BridgeOptions) {
+  constructor({ name, channel, jobQueue, engines, concurrency, logger, metrics, clock, defaults, results = null, tracer = noTracer, ...options }: BridgeOptions) {
     const timing = { ...defaultTiming, ...options.timing }
     this.name = name
     this.#channel = channel
@@ -77,7 +80,7 @@ class InferenceBridge implements Bridge {
     const bridgeMetrics = declareBridgeMetrics(metrics, { replicas: this.#replicas, keptRuns: () => this.#registry.size, waitingJobs: () => this.#scheduler.waiting })
     const publisher = new DeltaPublisher({ bridge: name, channel, clock, flushMs: timing.deltaFlushMs, beatMs: timing.beatMs, onBatch: (items, bytes, dropped) => bridgeMetrics.deltaBatch(items, bytes, dropped) })
     const counts = new TokenCounts({ keptMessages: keptTokenCounts })
-    this.#worker = new TurnWorker({ bridge: name, channel, replicas: this.#replicas, counts, publisher, results: results === null ? null : new ResultCache(results), defaults, timing, clock, logger, metrics: bridgeMetrics }, this.#registry)
+    this.#worker = new TurnWorker({ bridge: name, channel, replicas: this.#replicas, counts, publisher, results: results === null ? null : new ResultCache(results), defaults, timing, clock, logger, metrics: bridgeMetrics, tracer }, this.#registry)
     this.#scheduler = new Scheduler({
       jobQueue,
       slots: concurrency,

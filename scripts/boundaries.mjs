@@ -35,6 +35,7 @@ const owners = [
   { packages: /^uWebSockets\.js$/, folders: ['server/', 'load-tests/'] },
   { packages: /^@nats-io\//, folders: ['platform/bus/nats/'] },
   { packages: /^ioredis$/, folders: ['platform/redis/'] },
+  { packages: /^@opentelemetry\//, folders: ['platform/tracing/otlp/'] },
   { packages: /^lru-cache$/, folders: ['platform/cache/memory/', 'actors/context/', 'server/auth/'] },
   { packages: /^jose$/, folders: ['server/auth/jwt/'] },
   { packages: /^rate-limiter-flexible$/, folders: ['platform/limits/'] },

@@ -9,6 +9,7 @@ import type { Config } from '../platform/config/config.ts'
 import type { OptionName } from '../platform/config/options.ts'
 import type { ServerProcess } from '../platform/lifecycle/server-process.ts'
 import { createCachesAndLimits } from '../platform/redis/caches-and-limits.ts'
+import { configuredTracer } from '../platform/tracing/configured-tracer.ts'
 import type { ConversationStore } from '../storage/conversation-store.ts'
 import { evenShards } from '../storage/postgres/shard-map.ts'
 import { asStartupFault } from '../storage/postgres/startup-fault.ts'
@@ -37,6 +38,7 @@ export async function startEdgeProcess(config: Config, server: ServerProcess, ad
   const clock = systemClock
   const authentication = authenticationSettings(config)
 
+  const tracer = await configuredTracer(config, 'edge', parts)
   const storage = createPostgresStorage({ shards: evenShards(config.DATABASE_URL), node, bootId: randomUUID(), logger, clock })
   await parts.add(storage).catch((error: unknown) => {
     throw asStartupFault(error)
@@ -53,13 +55,13 @@ export async function startEdgeProcess(config: Config, server: ServerProcess, ad
   const adapters = adapt({ store: storage.store, channel, jobQueue: bus.jobQueue, deadLetters: bus.deadLetters })
   const limits = await configureLimits(config, { ...shared, store: adapters.store, logger, clock })
   const contexts = new ContextCache({ store: adapters.store, cache: cache('context'), timelineOf: (id) => storage.liveness.timelineOf(id), metrics })
-  const runtime = await parts.add(createConversationRuntime({ ...adapters, contexts, node, logger, clock, turnDeadlineMs: config.CHATTERBOT_TURN_DEADLINE_SECONDS * 1000, lapsed: (id) => storage.liveness.lapsedFor(id), onTurnEnded: limits.onTurnEnded }))
+  const runtime = await parts.add(createConversationRuntime({ ...adapters, contexts, node, logger, clock, turnDeadlineMs: config.CHATTERBOT_TURN_DEADLINE_SECONDS * 1000, lapsed: (id) => storage.liveness.lapsedFor(id), onTurnEnded: limits.onTurnEnded, tracer }))
   metrics.gauge({ name: 'chatterbot_waiting_writes', help: 'Writes that have no outcome yet' }, (gauge) => gauge.set(storage.waitingWrites()))
   metrics.gauge({ name: 'chatterbot_actors', help: 'Conversations in memory' }, (gauge) => gauge.set(runtime.counts().actors))
   metrics.gauge({ name: 'chatterbot_unfinished_turns', help: 'Turns accepted and not ended' }, (gauge) => gauge.set(runtime.counts().turns))
 
   const service = limits.limitTurns(runtime.service)
   const identities = await createAuthentication(authentication, { credentials: storage.credentials, limits: shared.limits, clock, logger }, parts)
-  const edge = await parts.add(createEdge({ ...configuredEdge(config), ...identities, sharesPort: true, service, limits, models: new BusModelDirectory({ channel, node, monotonic: () => clock.monotonic() }), readiness, metrics, logger, clock }))
+  const edge = await parts.add(createEdge({ ...configuredEdge(config), ...identities, sharesPort: true, service, limits, models: new BusModelDirectory({ channel, node, monotonic: () => clock.monotonic() }), readiness, metrics, tracer, logger, clock }))
   server.sayReady({ port: edge.port })
 }

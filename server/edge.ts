@@ -18,6 +18,7 @@ import type { Service } from '../platform/lifecycle/service.ts'
 import type { Logger } from '../platform/logging/logger.ts'
 import type { Metrics } from '../platform/metrics/metrics.ts'
 import type { ReadinessPart } from '../platform/status/status.ts'
+import type { Tracer } from '../platform/tracing/tracer.ts'
 import type { Authenticator } from './auth/authenticator.ts'
 import { requestIdentity } from './auth/request-identity.ts'
 import type { StreamTickets } from './auth/stream-tickets.ts'
@@ -81,6 +82,8 @@ export interface EdgeOptions {
   readonly readiness: readonly ReadinessPart[]
   /** Of the process: the edge adds its own, and serves all. */
   readonly metrics: Metrics
+  /** Of requests and commands. */
+  readonly tracer: Tracer
   readonly logger: Logger
   readonly clock: Clock
 }
@@ -187,6 +190,7 @@ class EdgeService implements Edge {
         node,
         logger,
         metrics: this.#metrics,
+        tracer: this.#options.tracer,
         limitMetrics,
         limits: this.#limits(),
         planOf: (identity, userId) => payersOf(plans, userId, identity)[0]?.plan ?? plans.default,
@@ -211,6 +215,7 @@ class EdgeService implements Edge {
       identify: requestIdentity(authenticator, streamTickets),
       admission,
       bodies: this.#bodies,
+      tracer: this.#options.tracer,
       origins,
       isDraining: () => this.#isDraining,
       logger,

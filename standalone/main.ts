@@ -11,6 +11,7 @@ import { exitCodes, StartupFault } from '../platform/lifecycle/startup-fault.ts'
 import { createLogger, type LogLevel, type LogSink } from '../platform/logging/logger.ts'
 import { createMetrics } from '../platform/metrics/metrics.ts'
 import { createCachesAndLimits } from '../platform/redis/caches-and-limits.ts'
+import { configuredTracer } from '../platform/tracing/configured-tracer.ts'
 import { EmbeddedPostgres } from '../storage/pglite/supervisor.ts'
 import { evenShards, type ShardConfig } from '../storage/postgres/shard-map.ts'
 import { asStartupFault } from '../storage/postgres/startup-fault.ts'
@@ -71,6 +72,8 @@ async function startParts(config: Config, authentication: AuthenticationSettings
     logger,
   )
 
+  const tracer = await configuredTracer(config, 'standalone', parts)
+
   // The model is loaded while the database starts: each takes a second or two of one core.
   const engines = chooseEngines(config, logger)
   const enginesBegan = performance.now()
@@ -103,6 +106,7 @@ async function startParts(config: Config, authentication: AuthenticationSettings
       turnDeadlineMs: config.CHATTERBOT_TURN_DEADLINE_SECONDS * 1000,
       lapsed: (id) => storage.liveness.lapsedFor(id),
       onTurnEnded: limits.onTurnEnded,
+      tracer,
     }),
   )
   metrics.gauge({ name: 'chatterbot_actors', help: 'Conversations in memory' }, (gauge) => gauge.set(runtime.counts().actors))
@@ -116,6 +120,7 @@ async function startParts(config: Config, authentication: AuthenticationSettings
     ...configuredEdge(config),
     models: new BusModelDirectory({ channel: bus.channel(), node, monotonic: () => clock.monotonic() }),
     ...identities,
+    tracer,
     sharesPort: false,
     readiness: [
       { name: 'database', missing: () => (storage.liveness.lapsed.length === 0 ? null : 'the database does not answer') },
@@ -151,6 +156,7 @@ async function startParts(config: Config, authentication: AuthenticationSettings
     clock,
     defaults: configuredDefaults(config),
     results: configuredResults(config, cache('result')),
+    tracer,
   })
   engineAnswers = () => bridge.ready
   await progress.step('Asking the engine', () => parts.add(drainedTogether(bridge, () => edge.drain())))

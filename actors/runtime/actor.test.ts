@@ -12,6 +12,8 @@ import { storedContexts } from '../context/context-cache.ts'
 import { ConversationActor, type ActorHost } from './actor.ts'
 import { BusEndpoint } from './bus-endpoint.ts'
 import { LocalConversations } from './local-conversations.ts'
+import { TurnTraces } from './turn-traces.ts'
+import { noTracer } from '../../platform/tracing/tracer.ts'
 
 const now = 1_000_000
 const turnId = '01890a5d-ac96-7004-8000-000000000001'
@@ -163,7 +165,7 @@ t.test('an actor that was dropped claims no more, however its write ended', asyn
 t.test('nothing follows the news that a conversation was lost', async (t) => {
   const { actor } = newActor([])
   const store = { messagesBefore: () => Promise.resolve({ messages: [], hasMore: false }) } as unknown as ConversationStore
-  const local = new LocalConversations({ store, now: () => now, turnDeadlineMs: 60_000, confirm: () => Promise.resolve() })
+  const local = new LocalConversations({ store, now: () => now, turnDeadlineMs: 60_000, traces: new TurnTraces(noTracer), confirm: () => Promise.resolve() })
   const device = new Device()
   let moved = 0
   const { subscription } = await local.open(actor, { type: 'conversation.open', conversation_id: 1 }, device, () => {
@@ -195,6 +197,7 @@ t.test('a turn is not granted before its context can be told', async (t) => {
   let away = true
   const path = () => (away ? Promise.reject(new ChatError('unavailable')) : Promise.resolve({ messages: [{ message_id: 10, role: 'user', content: 'hi' }], more: null }))
   const endpoint = new BusEndpoint({
+    traces: new TurnTraces(noTracer),
     channel,
     node: 'edge-1',
     placement: { run: (_, here) => here(actor) },

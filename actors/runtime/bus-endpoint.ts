@@ -21,6 +21,7 @@ import type { Placement } from '../placement/placement.ts'
 import { Superseded } from '../placement/superseded.ts'
 import { patienceMs, type ConversationActor } from './actor.ts'
 import type { DeltaIntake } from './delta-intake.ts'
+import type { TurnTraces } from './turn-traces.ts'
 
 const retryMs = 1_000
 /** Less than bridges wait for an answer. */
@@ -40,6 +41,7 @@ export interface BusEndpointOptions {
   readonly contexts: ContextSource
   readonly refusals: Refusals
   readonly deltas: Pick<DeltaIntake, 'receive'>
+  readonly traces: TurnTraces
   readonly now: () => number
 }
 
@@ -130,6 +132,7 @@ export class BusEndpoint {
         const { turn } = answer
         if (path === null) return busy
         const { messages, more } = path
+        this.#options.traces.granted(turn.turnId)
         return {
           v: busVersion,
           type: 'granted',

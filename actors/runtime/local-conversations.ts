@@ -13,6 +13,7 @@ import type { FeedClient, FollowedTurn, PartsClient, Subscription, TurnPosition 
 import { subscribeAfter } from '../feed/after-snapshot.ts'
 import { patienceMs, type ConversationActor } from './actor.ts'
 import { openedSnapshot, turnSnapshot } from './snapshot.ts'
+import type { TurnTraces } from './turn-traces.ts'
 import { editTarget, regenerateTarget, requireParent } from './targets.ts'
 
 export type AcceptCommand = CommandOf<'message.send'> | CommandOf<'message.edit'> | CommandOf<'turn.regenerate'> | TurnRetry
@@ -21,6 +22,7 @@ export interface LocalConversationsOptions {
   readonly store: ConversationStore
   readonly now: () => number
   readonly turnDeadlineMs: number
+  readonly traces: TurnTraces
   /** Rejects with `moved` where the actor's conversation may have been lost without its knowledge, and was. */
   readonly confirm: (actor: ConversationActor) => Promise<void>
 }
@@ -106,7 +108,7 @@ export class LocalConversations {
   }
 
   async #accept(actor: ConversationActor, command: AcceptCommand, origin: Origin, interrupts: boolean, wishes: { readonly model: string | null; readonly params: Params }, target: () => Promise<AcceptEvent['user']>): Promise<ReplyOf<'message.send'>> {
-    const { now, turnDeadlineMs } = this.#options
+    const { now, turnDeadlineMs, traces } = this.#options
     const hash = commandHash(command)
     // A repeated edit must not stop a run whose text this owner does not hold, only to be found a repetition.
     if (interrupts && actor.state.turns[0]?.state === 'resuming') {
@@ -114,30 +116,39 @@ export class LocalConversations {
       if (repeated !== null) return repeated
     }
     const turnId = newTurnId(bucketOfId(command.conversation_id), now())
-    const answer = await actor.perform(async (key) => {
-      const user = await target()
-      const at = now()
-      return {
-        type: 'accept',
-        key,
-        now: at,
-        turnId,
-        clientMessageId: command.client_message_id,
-        commandHash: hash,
-        interrupts,
-        user,
-        lane: origin.lane ?? 'standard',
-        traceparent: origin.traceparent ?? null,
-        model: wishes.model,
-        params: noLonger(wishes.params, origin.max_tokens),
-        deadlineAt: at + turnDeadlineMs,
+    const traceparent = traces.begin(turnId, origin.traceparent ?? null)
+    let isTraced = false
+    try {
+      const answer = await actor.perform(async (key) => {
+        const user = await target()
+        const at = now()
+        return {
+          type: 'accept',
+          key,
+          now: at,
+          turnId,
+          clientMessageId: command.client_message_id,
+          commandHash: hash,
+          interrupts,
+          user,
+          lane: origin.lane ?? 'standard',
+          traceparent,
+          model: wishes.model,
+          params: noLonger(wishes.params, origin.max_tokens),
+          deadlineAt: at + turnDeadlineMs,
+        }
+      }, patienceMs)
+      if (answer?.type === 'accepted') {
+        isTraced = answer.reply.turn_id === turnId
+        return answer.reply
       }
-    }, patienceMs)
-    if (answer?.type === 'accepted') return answer.reply
-    // What was accepted before is not refused for want of room.
-    const repeated = answer?.type === 'error' && answer.code === 'busy' ? await this.#repeated(command, hash) : null
-    if (repeated !== null) return repeated
-    throw errorOf(answer)
+      // What was accepted before is not refused for want of room.
+      const repeated = answer?.type === 'error' && answer.code === 'busy' ? await this.#repeated(command, hash) : null
+      if (repeated !== null) return repeated
+      throw errorOf(answer)
+    } finally {
+      if (!isTraced) traces.end(turnId, 'not_accepted')
+    }
   }
 
   /** The first answer, where the command is a repetition. */

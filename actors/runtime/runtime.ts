@@ -9,6 +9,7 @@ import { Refusals } from '../../platform/bus/refusals.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Service } from '../../platform/lifecycle/service.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
+import { noTracer, type Tracer } from '../../platform/tracing/tracer.ts'
 import type { ConversationStore } from '../../storage/conversation-store.ts'
 import { storedContexts, type ContextSource } from '../context/context-cache.ts'
 import type { ConversationService } from '../conversation-service.ts'
@@ -40,6 +41,7 @@ import { OwnedConversations } from './owned-conversations.ts'
 import { OwnershipCheck } from './ownership-check.ts'
 import { RunWatch, silentAfterMs } from './run-watch.ts'
 import { StrayRuns } from './stray-runs.ts'
+import { TurnTraces } from './turn-traces.ts'
 
 export interface ConversationRuntimeOptions {
   readonly store: ConversationStore
@@ -55,6 +57,8 @@ export interface ConversationRuntimeOptions {
   /** Where turns' contexts come from; the store where absent. */
   readonly contexts?: ContextSource
   readonly maxActors?: number
+  /** Of turns; none where absent. */
+  readonly tracer?: Tracer
   /** The end of a turn is committed. */
   readonly onTurnEnded?: (turn: EndedTurn) => void
   /** Whether this process could not renew its sign of life for 4 s: on some shard, or on that of this conversation. */
@@ -98,6 +102,7 @@ class Runtime implements ConversationRuntime, ActorHost {
   readonly #forwarded: ForwardedCommands
   readonly #taken: TakenNotices
   readonly #turns = new ActiveTurns()
+  readonly #traces: TurnTraces
   readonly #watch = new RunWatch({ silent: () => this.#turns.silentSince(this.now() - silentAfterMs) })
   readonly #stopping = new AbortController()
   #unwatchBus: () => void = () => undefined
@@ -105,6 +110,7 @@ class Runtime implements ConversationRuntime, ActorHost {
 
   constructor(options: ConversationRuntimeOptions) {
     this.#options = options
+    this.#traces = new TurnTraces(options.tracer ?? noTracer)
     this.store = options.store
     this.contexts = options.contexts ?? storedContexts(options.store)
     const { store, logger, clock, channel, node } = options
@@ -150,10 +156,10 @@ class Runtime implements ConversationRuntime, ActorHost {
       fault: (error, turnId) => logger.debug({ err: error, turn: turnId }, 'a stray run was not looked up'),
     })
     const deltas = new DeltaIntake({ now: this.now, actorOfTurn, strays, refusals, abort })
-    this.#endpoint = new BusEndpoint({ channel, node, placement, store, contexts: this.contexts, refusals, deltas, now: this.now })
+    this.#endpoint = new BusEndpoint({ traces: this.#traces, channel, node, placement, store, contexts: this.contexts, refusals, deltas, now: this.now })
     this.#mirrors = new Mirrors({ channel, node, refusals, feeds: this.feeds, monotonic })
     this.#ownership = new OwnershipCheck({ store, channel, logger, monotonic, actors: () => this.#directory.active(), lapsed: options.lapsed, onPause: () => this.#mirrors.endAll() })
-    const local = new LocalConversations({ store, now: this.now, turnDeadlineMs: options.turnDeadlineMs, confirm: (actor) => this.#ownership.confirm(actor) })
+    const local = new LocalConversations({ store, now: this.now, turnDeadlineMs: options.turnDeadlineMs, traces: this.#traces, confirm: (actor) => this.#ownership.confirm(actor) })
     const owned = new OwnedConversations({ store, node, directory: this.#directory, local, actorOfTurn })
     this.#followers = new Followers({ channel, node, refusals, monotonic, open: (request, take) => owned.open(request, take) })
     this.#forwarded = new ForwardedCommands({ channel, node, refusals, perform: (userId, command, origin) => owned.perform(userId, command, origin) })
@@ -249,6 +255,7 @@ class Runtime implements ConversationRuntime, ActorHost {
 
   turnRemoved(turnId: string): void {
     this.#turns.remove(turnId)
+    this.#traces.end(turnId)
     this.#publisher.forget(turnId)
   }
 

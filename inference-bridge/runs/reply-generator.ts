@@ -171,7 +171,7 @@ export class ReplyGenerator {
 
   /** Null for a reply that is complete; `deadline` and `stopped` where this side broke off. */
   async #stream(replica: Replica, prompt: Prompt, maxTokens: number): Promise<EngineFailure | null | 'deadline' | 'stopped'> {
-    const { publisher, clock, metrics } = this.#dependencies
+    const { publisher, clock, metrics, tracer } = this.#dependencies
     const { generation, grant } = this.#run
     const { model } = grant
     const sampling = this.#sampling(maxTokens)
@@ -181,6 +181,7 @@ export class ReplyGenerator {
     let refused: EngineFailure | null = null
     const beganAt = clock.monotonic()
     let first = true
+    const span = tracer.span('engine request', this.#run.span.traceparent, 'client', { 'gen_ai.operation.name': 'chat', 'gen_ai.request.model': model, 'server.address': replica.name })
 
     const onChunk = (chunk: StreamChunk): void => {
       if (!resumes) this.#promptIds ??= chunk.promptIds
@@ -192,7 +193,10 @@ export class ReplyGenerator {
         return
       }
       if (chunk.text !== '') {
-        if (first) metrics.firstToken((clock.monotonic() - beganAt) / 1000)
+        if (first) {
+          metrics.firstToken((clock.monotonic() - beganAt) / 1000)
+          span.event('first token')
+        }
         first = false
       }
       publisher.mark(this.#run)
@@ -201,12 +205,13 @@ export class ReplyGenerator {
       if (generation.end !== null && chunk.finishReason === null) stream.abort()
     }
     const stream = resumes
-      ? replica.client.streamContinuation(model, [...(this.#promptIds ?? []), ...generation.ids.list(0, generation.ids.count)], sampling, onChunk)
+      ? replica.client.streamContinuation(model, [...(this.#promptIds ?? []), ...generation.ids.list(0, generation.ids.count)], sampling, onChunk, span.traceparent)
       : prompt instanceof RawPrompt
-        ? replica.client.streamContinuation(model, prompt.ids ?? prompt.text, sampling, onChunk)
-        : replica.client.streamChat(model, prompt.messages, sampling, onChunk)
+        ? replica.client.streamContinuation(model, prompt.ids ?? prompt.text, sampling, onChunk, span.traceparent)
+        : replica.client.streamChat(model, prompt.messages, sampling, onChunk, span.traceparent)
     this.#run.generatesWith(stream)
     let late = false
+    let fault: string | undefined
     const onDeadline = (): void => {
       late = true
       stream.abort()
@@ -214,12 +219,14 @@ export class ReplyGenerator {
     const deadline = setTimeout(onDeadline, Math.min(longestTimerMs, Math.max(0, grant.deadline_at - clock.now())))
     try {
       const end = await stream.done
+      fault = end.type === 'failed' ? end.failure.kind : undefined
       if (end.type === 'failed') return end.failure
       if (refused !== null) return refused
       if (end.type === 'finished' || generation.end !== null) return null
       return late ? 'deadline' : 'stopped'
     } finally {
       clearTimeout(deadline)
+      span.end({ 'gen_ai.usage.output_tokens': generation.ids.count }, fault)
       ended.abort()
       this.#run.generatesWith(null)
     }

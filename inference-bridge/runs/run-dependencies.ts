@@ -2,6 +2,7 @@
 import type { Channel } from '../../platform/bus/channel.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
+import type { Tracer } from '../../platform/tracing/tracer.ts'
 import type { BridgeMetrics } from '../bridge-metrics.ts'
 import type { TokenCounts } from '../context/token-counts.ts'
 import type { DeltaPublisher } from '../delivery/delta-publisher.ts'
@@ -22,4 +23,5 @@ export interface RunDependencies {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: BridgeMetrics
+  readonly tracer: Tracer
 }

@@ -12,6 +12,7 @@ import { Refusals } from '../../platform/bus/refusals.ts'
 import { recordedLogger } from '../../platform/logging/testing/recorded-logger.ts'
 import { WholeTokens } from '../generation/whole-tokens.ts'
 import { RunRegistry } from './run-registry.ts'
+import { noTracer } from '../../platform/tracing/tracer.ts'
 import { Run } from './run.ts'
 
 const turnId = newTurnId(3)
@@ -27,7 +28,7 @@ function newRegistry(t: Test) {
   const bus = new MemoryBus({ onHandlerError: (error) => thrown.push(error) })
   const logger = recordedLogger()
   const registry = new RunRegistry(new Refusals({ logger, monotonic: () => 0 }))
-  const run = new Run({ turnId, conversationId: 1027 }, grant, new WholeTokens())
+  const run = new Run({ turnId, conversationId: 1027 }, grant, new WholeTokens(), noTracer.span('run', null, 'server'))
   registry.add(run)
   const channel = bus.channel()
   registry.listen(channel, 'bridge-1')

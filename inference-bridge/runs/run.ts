@@ -6,6 +6,7 @@
  */
 import type { BeginGranted } from '../../protocol/bus/begin.ts'
 import type { DeltaItem } from '../../protocol/bus/deltas.ts'
+import type { Span } from '../../platform/tracing/tracer.ts'
 import type { DeltaSource } from '../delivery/delta-publisher.ts'
 import { Generation, type Pair } from '../generation/generation.ts'
 import type { WholeTokens } from '../generation/whole-tokens.ts'
@@ -28,6 +29,7 @@ export class Run implements DeltaSource {
   readonly conversationId: number
   readonly grant: BeginGranted
   readonly generation: Generation
+  readonly span: Span
   #edge: string
   #sent: Pair
   #finishSent = false
@@ -35,10 +37,11 @@ export class Run implements DeltaSource {
   readonly #stopping = new AbortController()
   #stream: AbortableStream | null = null
 
-  constructor(turn: { readonly turnId: string; readonly conversationId: number }, grant: BeginGranted, whole: WholeTokens) {
+  constructor(turn: { readonly turnId: string; readonly conversationId: number }, grant: BeginGranted, whole: WholeTokens, span: Span) {
     this.turnId = turn.turnId
     this.conversationId = turn.conversationId
     this.grant = grant
+    this.span = span
     this.#edge = grant.edge
     const { resume } = grant
     this.generation = new Generation({ stop: grant.params.stop ?? [], ...(resume === null ? {} : { resume: { text: resume.text, tokenIds: resume.token_ids } }) }, whole)

@@ -72,10 +72,12 @@ export class TurnWorker {
 
   /** `lost`: a new attempt is to be asked for. */
   async #run(job: Job, grant: BeginGranted, progress: JobProgress, attempt: number): Promise<'done' | 'lost'> {
-    const { publisher, metrics, logger, timing } = this.#dependencies
+    const { publisher, metrics, logger, timing, tracer } = this.#dependencies
     const whole = this.#wholeTokens(grant.model)
-    const run = new Run(job, grant, whole)
+    const span = tracer.span('run', grant.traceparent ?? null, 'server', { 'chatterbot.turn_id': job.turnId, 'chatterbot.run': grant.run, 'chatterbot.attempt': grant.attempt })
+    const run = new Run(job, grant, whole, span)
     const generator = new ReplyGenerator(run, this.#dependencies, whole)
+    let fault: string | undefined = 'stopped'
     this.#registry.add(run)
     publisher.add(run)
     try {
@@ -87,6 +89,7 @@ export class TurnWorker {
       }
       if (result.type !== 'stopped') {
         const outcome = result.type === 'lost' ? failed('engine_unavailable') : result.outcome
+        fault = outcome.type === 'failed' ? outcome.error.code : undefined
         progress.generated()
         const finish = await deliverFinish(run, { outcome, usage: generator.usage, cached: generator.cached }, this.#dependencies)
         if (finish === 'confirmed') {
@@ -103,6 +106,7 @@ export class TurnWorker {
     } finally {
       this.#registry.remove(run)
       publisher.remove(run)
+      span.end({ 'chatterbot.tokens': run.generation.ids.count }, fault)
     }
   }
 

@@ -102,13 +102,13 @@ export class EngineClient {
   }
 
   /** The answer to these messages. */
-  streamChat(model: string, messages: readonly ChatMessage[], sampling: Sampling, onChunk: OnChunk): EngineStream {
-    return this.#stream('/v1/chat/completions', { model, messages, ...samplingFields(sampling) }, onChunk)
+  streamChat(model: string, messages: readonly ChatMessage[], sampling: Sampling, onChunk: OnChunk, traceparent: string | null = null): EngineStream {
+    return this.#stream('/v1/chat/completions', { model, messages, ...samplingFields(sampling) }, onChunk, traceparent)
   }
 
   /** What goes on from exactly these ids, or from a text that the engine makes ids of as of a whole prompt. */
-  streamContinuation(model: string, prompt: readonly number[] | string, sampling: Sampling, onChunk: OnChunk): EngineStream {
-    return this.#stream('/v1/completions', { model, prompt, add_special_tokens: typeof prompt === 'string', ...samplingFields(sampling) }, onChunk)
+  streamContinuation(model: string, prompt: readonly number[] | string, sampling: Sampling, onChunk: OnChunk, traceparent: string | null = null): EngineStream {
+    return this.#stream('/v1/completions', { model, prompt, add_special_tokens: typeof prompt === 'string', ...samplingFields(sampling) }, onChunk, traceparent)
   }
 
   /** Closes every connection, and so aborts every request. */
@@ -116,9 +116,11 @@ export class EngineClient {
     await this.#pool.destroy()
   }
 
-  #stream(path: string, body: object, onChunk: OnChunk): EngineStream {
+  #stream(path: string, body: object, onChunk: OnChunk, traceparent: string | null): EngineStream {
     const stream = new EngineStream(onChunk, this.#deadlines)
-    this.#pool.dispatch(this.#request('POST', path, { ...body, stream: true, stream_options: { include_usage: true }, return_token_ids: true }), stream)
+    const request = this.#request('POST', path, { ...body, stream: true, stream_options: { include_usage: true }, return_token_ids: true })
+    // vLLM has its own spans go on from there.
+    this.#pool.dispatch(traceparent === null ? request : { ...request, headers: { ...this.#headers, traceparent } }, stream)
     return stream
   }
 

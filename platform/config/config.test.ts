@@ -97,7 +97,7 @@ t.test('what a process cannot do without is asked for together with everything e
 
 t.test('no fault repeats a secret, whatever it is', (t) => {
   const secrets = Object.entries(options as Record<string, OptionDefinition>).filter(([, { secret }]) => secret === true)
-  t.strictSame(secrets.map(([name]) => name), ['DATABASE_URL', 'NATS_URL', 'REDIS_URL', 'CHATTERBOT_ENGINE_API_KEY', 'CHATTERBOT_JWT_SECRET'])
+  t.strictSame(secrets.map(([name]) => name), ['DATABASE_URL', 'NATS_URL', 'REDIS_URL', 'CHATTERBOT_ENGINE_API_KEY', 'OTEL_EXPORTER_OTLP_HEADERS', 'CHATTERBOT_JWT_SECRET'])
   fc.assert(
     fc.property(fc.constantFrom(...secrets), fc.stringMatching(/^[A-Za-z0-9]{12,30}$/), fc.constantFrom('', 'x://u:', 'nats//u:', 'http://u:'), ([, definition], secret, prefix) => {
       const parsed = parseOption(definition, `${prefix}${secret}@host`)

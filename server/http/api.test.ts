@@ -5,6 +5,7 @@ import Type from 'typebox'
 import uWS from 'uWebSockets.js'
 import { ChatError } from '../../protocol/errors.ts'
 import type { Operation } from '../../protocol/rest/operation.ts'
+import { noTracer } from '../../platform/tracing/tracer.ts'
 import { allPermissions, nobody, type Identity } from '../auth/authenticator.ts'
 import { testLimits } from '../testing/test-limits.ts'
 import { listen } from '../listener.ts'
@@ -57,6 +58,7 @@ async function serve(t: Test, handlers: Partial<Handlers<typeof operations>>): P
     admission: testLimits().admission,
     bodies: served.bodies,
     origins,
+    tracer: noTracer,
     isDraining: () => false,
     logger,
   })

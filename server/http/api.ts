@@ -2,6 +2,7 @@
 import { ChatError } from '../../protocol/errors.ts'
 import type { Method, Operation } from '../../protocol/rest/operation.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
+import type { Tracer } from '../../platform/tracing/tracer.ts'
 import { nobody, type Identity } from '../auth/authenticator.ts'
 import { missingPermission } from '../auth/authorization.ts'
 import { fieldsOfRefusal, type Admission, type Admitted } from '../limits/admission.ts'
@@ -25,6 +26,7 @@ export interface ApiOptions {
   readonly admission: Admission
   readonly bodies: Bodies
   readonly origins: OriginRules
+  readonly tracer: Tracer
   readonly isDraining: () => boolean
   readonly logger: Logger
 }
@@ -55,12 +57,20 @@ export class Api {
     const bound = match.value.get(method as Method)
     if (bound === undefined) return Promise.resolve(this.#otherMethod(head, match.value))
     exchange.route = bound.id
+    this.#trace(exchange, bound)
     const body = bound.operation.body === undefined ? null : exchange.readBody(this.#options.bodies, bound.operation.bodyBytes ?? defaultBodyBytes)
     const { request } = exchange
     const raw = { params: match.params, query: head.query, header: (name: string) => request.header(name) }
     const answer = this.#answer(bound, exchange, raw, async () => ({ ...raw, body: body === null ? null : await body }))
     const cors = origins.headers(head)
     return answer.then((decided) => ({ ...decided, headers: { ...cors, ...decided.headers } }))
+  }
+
+  #trace(exchange: Exchange, { id, operation }: BoundOperation): void {
+    const { request } = exchange
+    const span = this.#options.tracer.span(id, request.traceparent, 'server', { 'http.request.method': request.head.method.toUpperCase(), 'http.route': operation.path, 'chatterbot.request_id': request.id })
+    exchange.span = span
+    request.traceparent = span.traceparent
   }
 
   #otherMethod(head: RequestHead, methods: Methods): HttpAnswer {

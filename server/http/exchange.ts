@@ -3,6 +3,7 @@
  * where a request gets no answer, and throws where one gets two or its client is gone.
  */
 import type { HttpResponse } from 'uWebSockets.js'
+import type { Span } from '../../platform/tracing/tracer.ts'
 import type { Answer, HttpAnswer } from './answer.ts'
 import type { Bodies, BodyRead } from './body.ts'
 import type { HttpRequestContext } from './request-context.ts'
@@ -40,6 +41,8 @@ export class Exchange implements SinkOwner {
   /** Of who asks, once that is known. */
   keyId: string | null = null
   route = 'none'
+  /** Of an operation, where requests are traced. */
+  span: Span | null = null
   readonly #owner: ExchangeOwner
   readonly #res: HttpResponse
   readonly #begunAt: number
@@ -146,6 +149,8 @@ export class Exchange implements SinkOwner {
     this.#move('over')
     const { request, route, keyId } = this
     const decidedMs = (this.#decidedAt ?? this.monotonic()) - this.#begunAt
+    const failed = this.#status !== null && this.#status >= 500 ? String(this.#status) : this.#status === null ? 'left' : undefined
+    this.span?.end(this.#status === null ? {} : { 'http.response.status_code': this.#status }, failed)
     this.#owner.over({ request, route, keyId, status: this.#status, bytes: this.#bytes, decidedMs, isWhole })
   }
 

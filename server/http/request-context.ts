@@ -13,7 +13,8 @@ const requestIds = /^[\w.:/+=-]{1,64}$/
 export class HttpRequestContext implements RequestContext {
   readonly id: string
   readonly address: string
-  readonly traceparent: string | null
+  /** Of the client's span, or of ours once there is one. */
+  traceparent: string | null
   readonly head: RequestHead
   #listeners: (() => void)[] = []
   #isGone = false

@@ -6,6 +6,7 @@ import { MemoryCredentials } from '../../storage/testing/memory-credentials.ts'
 import { createNoAuthentication } from '../auth/none.ts'
 import { StreamTickets } from '../auth/stream-tickets.ts'
 import { Tickets } from '../auth/tickets.ts'
+import { noTracer } from '../../platform/tracing/tracer.ts'
 import { createEdge, type Edge, type EdgeOptions } from '../edge.ts'
 import { ClientAddresses } from '../http/client-address.ts'
 import { testLimits } from './test-limits.ts'
@@ -92,6 +93,7 @@ export function testEdgeOptions(process: Pick<EdgeOptions, 'metrics' | 'logger' 
     addresses: new ClientAddresses({ trusted: [], header: 'x-forwarded-for' }),
     drainDeadlineMs: 5_000,
     readiness: [],
+    tracer: noTracer,
     ...process,
   }
 }

@@ -20,6 +20,7 @@ import { commands, type CommandOf, type Reply, type ServerEvent } from '../../pr
 import type { LimitMetrics } from '../../platform/limits/limit-metrics.ts'
 import type { Plan } from '../../platform/limits/plan.ts'
 import type { ConversationService } from '../../actors/conversation-service.ts'
+import type { Tracer } from '../../platform/tracing/tracer.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import { nobody, type Authenticator, type Identity } from '../auth/authenticator.ts'
 import { actingUser, missingPermission } from '../auth/authorization.ts'
@@ -36,6 +37,7 @@ export interface SessionContext {
   readonly limits: ConnectionLimits
   readonly logger: Logger
   readonly metrics: EdgeMetrics
+  readonly tracer: Tracer
   readonly limitMetrics: LimitMetrics
   monotonic(): number
   /** Milliseconds since the epoch. */
@@ -260,10 +262,9 @@ export class Session implements ConnectionOwner {
       this.#runOrdered()
       return
     }
-    const { service } = this.#context
     void this.#settle(
       command.ref,
-      async () => (command.type === 'auth.refresh' ? this.#refresh(command) : command.type === 'pace.set' ? this.#setPace(command) : perform(service, this.#userId, command, { identity: this.#identity })),
+      async () => (command.type === 'auth.refresh' ? this.#refresh(command) : command.type === 'pace.set' ? this.#setPace(command) : this.#perform(command)),
       (reply) => this.#answer(command.ref, reply),
     )
   }
@@ -278,6 +279,20 @@ export class Session implements ConnectionOwner {
     this.#identity = identity
     this.#context.identified(this, identity)
     return { type: 'auth.refreshed', ...expiry(identity) }
+  }
+
+  async #perform(command: Parameters<typeof perform>[2]): Promise<Reply> {
+    const { service, tracer } = this.#context
+    const span = tracer.span(`websocket ${command.type}`, null, 'server')
+    const { traceparent } = span
+    try {
+      const reply = await perform(service, this.#userId, command, { identity: this.#identity, ...(traceparent === null ? {} : { traceparent }) })
+      span.end()
+      return reply
+    } catch (error) {
+      span.end({}, error instanceof ChatError ? error.code : 'internal')
+      throw error
+    }
   }
 
   #runOrdered(): void {
@@ -308,7 +323,7 @@ export class Session implements ConnectionOwner {
           (reply) => this.#answer(ref, reply),
         )
       default:
-        return this.#settle(ref, async () => perform(this.#context.service, this.#userId, command, { identity: this.#identity }), (reply) => this.#answer(ref, reply))
+        return this.#settle(ref, async () => this.#perform(command), (reply) => this.#answer(ref, reply))
     }
   }
 
