@@ -49,6 +49,9 @@ function builtPage(t: Test): string {
   writeFileSync(path.join(folder, 'index.html'), '<!doctype html><title>ChatterBot</title>')
   writeFileSync(path.join(folder, 'assets', 'main-Ab12.js'), script)
   writeFileSync(path.join(folder, 'icon.png'), Buffer.from([1, 2, 3]))
+  mkdirSync(path.join(folder, 'docs', 'errors'), { recursive: true })
+  writeFileSync(path.join(folder, 'docs', 'index.html'), '<!doctype html><title>API</title>')
+  writeFileSync(path.join(folder, 'docs', 'errors', 'index.html'), '<!doctype html><title>Errors</title>')
   return folder
 }
 
@@ -106,6 +109,16 @@ t.test('HEAD answers as GET does, without the body', async (t) => {
     t.equal(head.body.length, 0)
     t.equal(head.headers.get('content-type'), get.headers.get('content-type'))
     if (target !== '/metrics') t.equal(head.headers.get('content-length'), get.headers.get('content-length'))
+  }
+})
+
+t.test('a page in a folder has the address of the folder', async (t) => {
+  const { edge } = await startTestEdge(t, { pageFolder: builtPage(t) })
+  for (const [target, title] of [['/docs', 'API'], ['/docs/index.html', 'API'], ['/docs/errors', 'Errors']] as const) {
+    const { status, headers, body } = await ask(edge.port, 'GET', target)
+    t.equal(status, 200)
+    t.match(body.toString(), title)
+    t.match(headers.get('content-security-policy'), /script-src 'self'/)
   }
 })
 

@@ -42,7 +42,8 @@ export class Page {
     for (const name of await filesBelow(folder)) {
       const file = await readPageFile(path.join(folder, name), name)
       files.set(`/${name}`, file)
-      if (name === 'index.html') files.set('/', file)
+      // A folder's address has no slash at its end.
+      if (path.posix.basename(name) === 'index.html') files.set(path.posix.join('/', path.posix.dirname(name)), file)
     }
     return new Page(files)
   }

@@ -9,15 +9,17 @@ import { dataFolder, startStandalone } from '../e2e/standalone-process.ts'
 
 t.setTimeout(180_000)
 
+const folder = path.join(repositoryRoot(), 'tests/http')
+
 t.test('Schemathesis finds nothing', async (t) => {
   const engine = await startSimulatedVllm({ replyTokens: 8 })
   t.teardown(() => engine.close())
   const server = await startStandalone(t, { CHATTERBOT_DATA_DIR: dataFolder(t), CHATTERBOT_ENGINE_URL: engine.url })
   const { code, output } = await runProgram({
     command: await schemathesisPython(),
-    args: ['-m', 'schemathesis.cli', '--config-file', path.join(repositoryRoot(), 'tests/http/schemathesis.toml'), 'run', 'docs/openapi.json', '--url', server.ready.url],
-    cwd: repositoryRoot(),
-    env: { PYTHONUTF8: '1' },
+    args: ['-m', 'schemathesis.cli', '--config-file', path.join(folder, 'schemathesis.toml'), 'run', '--max-time', '60', `${server.ready.url}/openapi.json`],
+    cwd: folder,
+    env: { PYTHONUTF8: '1', PYTHONPATH: folder, PYTHONDONTWRITEBYTECODE: '1' },
   })
   t.equal(code, 0, output)
   t.equal((await fetch(`${server.ready.url}/ready`)).status, 200, 'and the server is as well as before')
