@@ -37,6 +37,8 @@ t.test('a command whose permission the credentials lack is refused, whichever it
     t.notMatch(await full.ask({ type, ...fields }), { code: 'forbidden' }, type)
   }
   t.match(await bare.ask({ type: 'ping' }), { type: 'pong' })
+  const unguarded = (Object.keys(commands) as CommandType[]).filter((type) => commands[type].permission === null)
+  t.same(unguarded, ['hello', 'auth.refresh', 'pace.set', 'ping'], 'what touches nobody\'s conversations')
 })
 
 t.test('credentials of the handshake serve where hello brings none, and a page of another origin may not bring any', async (t) => {
