@@ -2,8 +2,8 @@ import { createInbox, nanos, type Msg, type Subscription } from '@nats-io/transp
 import { BusError } from '../channel.ts'
 import type { NatsLink } from './nats-link.ts'
 
-/** Jobs that the server has said are there, and that do not come, have gone to others. */
-const quietMs = 25
+/** Jobs that the server has said are there, and that do not come, have gone to others. Those that come later are collected all the same. */
+const quietMs = 2
 /** Beyond the wait itself, of which the server tells the end. */
 const graceMs = 500
 
