@@ -227,7 +227,8 @@ export class ReplyGenerator {
     } finally {
       clearTimeout(deadline)
       span.end({ 'gen_ai.usage.output_tokens': generation.ids.count }, fault)
-      ended.abort()
+      // A reason of its own: the default one is an exception, made once a turn for nobody.
+      ended.abort('the stream has ended')
       this.#run.generatesWith(null)
     }
   }
