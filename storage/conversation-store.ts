@@ -79,7 +79,7 @@ export interface AcceptTurn {
 
 export interface BeginTurn {
   readonly turnId: string
-  /** The new run; refused as `missed` unless the stored one is one less (or this very grant, rerun) and the turn not ended. */
+  /** The new run; refused as `missed` unless the stored one is one less (0 counts for 1 as well), or this very grant, rerun, and the turn not ended. */
   readonly run: number
   readonly attempt: number
   readonly bridge: string

@@ -80,6 +80,7 @@ export function accepted(
     attempt: 1,
     run: 0,
     bridge: null,
+    mayGrantAhead: true,
     barrenGrants: 0,
   }
   const effects: Effect[] = [

@@ -1,11 +1,16 @@
-/** A bridge asks for the grant to generate a turn's reply. */
+/**
+ * A bridge asks for the grant to generate a turn's reply. A grant is answered once it is committed, but for the first, run 1,
+ * by the owner that accepted the turn: that one is answered at once, and the engine begins while the commit is made. Nobody
+ * else ever grants a run 1, nor does this owner twice, and nothing of it is shown before the commit. So an owner that dies
+ * between leaves a run that no other can be mistaken for, and of which nobody has seen anything.
+ */
 import { endTurn } from './ending.ts'
 import type { BeginEvent, Effect } from './events.ts'
 import { rules } from './rules.ts'
 import type { ConversationState, Step } from './state.ts'
 import type { Turn } from './turn.ts'
 import { emptyIds } from './token-ids.ts'
-import { answer, findTurn, type Transition } from './transitions.ts'
+import { answer, findTurn, replaceTurn, type Transition } from './transitions.ts'
 import { ending } from './finish.ts'
 
 export function begin(state: ConversationState, event: BeginEvent): Transition {
@@ -24,10 +29,12 @@ export function begin(state: ConversationState, event: BeginEvent): Transition {
     const ended = endTurn(known, event.now, { end: { type: 'failed', error: { code: 'engine_unavailable', message: 'No inference engine could complete the reply.', retryable: true } }, deadLetter: true })
     return ending(state, ended, { type: 'begin', key: event.key })
   }
-  const granted = grant(turn, event, barrenGrants)
+  const granted = { ...grant(turn, event, barrenGrants), model: modelOf(state, turn, event) }
+  const ahead = turn.mayGrantAhead
   return {
-    state: { ...state, step: { type: 'beginning', event, turn: granted } },
+    state: { ...replaceTurn(state, turn.turnId, () => ({ ...turn, mayGrantAhead: false })), step: { type: 'beginning', event, turn: granted, ahead } },
     effects: [
+      ...(ahead ? [grantedAnswer(event.key, granted)] : []),
       {
         type: 'write',
         refusable: true,
@@ -44,7 +51,9 @@ function grant(turn: Turn, event: BeginEvent, barrenGrants: number): Turn {
   return {
     ...turn,
     state: 'running',
-    run: turn.run + 1,
+    mayGrantAhead: false,
+    // Run 1 may have been granted by the owner that accepted the turn, without a commit.
+    run: turn.mayGrantAhead ? 1 : Math.max(turn.run, 1) + 1,
     attempt: anew ? turn.attempt + 1 : turn.attempt,
     bridge: event.bridge,
     barrenGrants,
@@ -63,14 +72,14 @@ export function begun(state: ConversationState, step: Extract<Step, { type: 'beg
   const before = findTurn(state, step.event.turnId)
   if (before === undefined) return answer(state, step.event.key, { type: 'gone' })
   const anew = step.turn.attempt > before.attempt
-  const model = before.requestedModel ?? state.model ?? step.event.defaultModel
+  const model = modelOf(state, before, step.event)
   const turn: Turn = {
     ...step.turn,
     model,
     heardAt: now,
     cut: before.cut,
     // The old run's deltas that came meanwhile were shown: the new one goes on from them.
-    ...(anew ? {} : { text: before.text, ids: before.ids, firstTextAt: before.firstTextAt, textAtGrant: before.text.length }),
+    ...(anew || step.ahead ? {} : { text: before.text, ids: before.ids, firstTextAt: before.firstTextAt, textAtGrant: before.text.length }),
   }
   const started: Effect[] =
     before.run === 0 || anew
@@ -91,6 +100,19 @@ export function begun(state: ConversationState, step: Extract<Step, { type: 'beg
       : []
   return {
     state: { ...state, turns: state.turns.map((other) => (other.turnId === turn.turnId ? turn : other)) },
-    effects: [...started, { type: 'answer', key: step.event.key, answer: { type: 'granted', turn, resume: turn.text !== '' } }],
+    effects: [...started, ...(step.ahead ? heldText(turn) : [grantedAnswer(step.event.key, turn)])],
   }
+}
+
+function modelOf(state: ConversationState, turn: Turn, event: BeginEvent): string {
+  return turn.requestedModel ?? state.model ?? event.defaultModel
+}
+
+function grantedAnswer(key: number, turn: Turn): Effect {
+  return { type: 'answer', key, answer: { type: 'granted', turn, resume: turn.text !== '' } }
+}
+
+/** What came ahead of the commit. */
+function heldText({ turnId, attempt, text }: Turn): Effect[] {
+  return text === '' ? [] : [{ type: 'show', turnId, attempt, text }]
 }

@@ -9,10 +9,18 @@ import { findTurn, isRunOf, replaceTurn, stay, type Transition } from './transit
 
 type Delta = Extract<ConversationEvent, { type: 'delta' }>
 type Attached = Extract<ConversationEvent, { type: 'attached' }>
+type Added = Pick<Delta, 'now' | 'offset' | 'text' | 'idOffset' | 'ids'>
 type Released = Extract<ConversationEvent, { type: 'released' }>
 
 export function delta(state: ConversationState, event: Delta): Transition {
   const turn = findTurn(state, event.turnId)
+  const { step } = state
+  if (step?.type === 'beginning' && step.ahead && step.turn.turnId === event.turnId && isRunOf(step.turn, event.bridge, event.run)) {
+    // A gap is asked for once the run is there to be asked about.
+    if (turn?.cut === true || event.offset > step.turn.text.length || event.idOffset > step.turn.ids.count) return stay(state)
+    const held = added(step.turn, event)
+    return stay(held === null ? state : { ...state, step: { ...step, turn: held.turn } })
+  }
   if (turn === undefined || !isRunOf(turn, event.bridge, event.run)) {
     return { state, effects: [{ type: 'abort', bridge: event.bridge, turnId: event.turnId, run: event.run }] }
   }
@@ -30,23 +38,32 @@ function heard(state: ConversationState, turn: Turn, now: number): ConversationS
   return replaceTurn(state, turn.turnId, () => ({ ...turn, heardAt: now }))
 }
 
-/** What overlaps with the text held is left out. */
-function append(state: ConversationState, turn: Turn, event: { readonly now: number; readonly offset: number; readonly text: string; readonly idOffset: number; readonly ids: Uint8Array }): Transition {
+function append(state: ConversationState, turn: Turn, event: Added): Transition {
+  const more = added(turn, event)
+  if (more === null) return stay(state)
+  const { text } = more
+  return {
+    state: replaceTurn(state, turn.turnId, () => more.turn),
+    effects: text === '' ? [] : [{ type: 'show', turnId: turn.turnId, attempt: turn.attempt, text }],
+  }
+}
+
+/** The turn with what the event adds, and that text; what overlaps with the text held is left out. */
+function added(turn: Turn, event: Added): { readonly turn: Turn; readonly text: string } | null {
   const text = event.text.slice(turn.text.length - event.offset)
   // Never so by an offset that was sent from here or to here.
-  if (startsInPair(text)) return stay(state)
+  if (startsInPair(text)) return null
   const ids = dropIds(event.ids, turn.ids.count - event.idOffset)
-  const longer: Turn = {
-    ...turn,
-    text: text === '' ? turn.text : turn.text + text,
-    ids: appendIds(turn.ids, ids),
-    heardAt: event.now,
-    replayFrom: null,
-    firstTextAt: text === '' ? turn.firstTextAt : (turn.firstTextAt ?? event.now),
-  }
   return {
-    state: replaceTurn(state, turn.turnId, () => longer),
-    effects: text === '' ? [] : [{ type: 'show', turnId: turn.turnId, attempt: turn.attempt, text }],
+    text,
+    turn: {
+      ...turn,
+      text: text === '' ? turn.text : turn.text + text,
+      ids: appendIds(turn.ids, ids),
+      heardAt: event.now,
+      replayFrom: null,
+      firstTextAt: text === '' ? turn.firstTextAt : (turn.firstTextAt ?? event.now),
+    },
   }
 }
 

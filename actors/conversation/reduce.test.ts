@@ -29,12 +29,14 @@ const finishRequest = { v: 1, turn_id: 'turn-1', conversation_id: 1, bridge: 'b1
 const phases = {
   idle: base,
   queued: { ...base, leaf: 11, turns: [turn(1)] },
+  accepted: { ...base, leaf: 11, turns: [turn(1, { mayGrantAhead: true })] },
   running: { ...base, leaf: 11, turns: [turn(1, running)] },
   silent: { ...base, leaf: 11, turns: [turn(1, { ...running, heardAt: now - 3_000 })] },
   resuming: { ...base, leaf: 11, turns: [turn(1, { state: 'resuming', run: 1, bridge: 'b1' })] },
   followed: { ...base, leaf: 21, turns: [turn(1, running), turn(2, { state: 'waiting' })] },
   accepting: reduce(base, accept()).state,
   beginning: reduce({ ...base, leaf: 11, turns: [turn(1)] }, begin()).state,
+  beginningAhead: reduce({ ...base, leaf: 11, turns: [turn(1, { mayGrantAhead: true })] }, begin({ bridge: 'b1' })).state,
   ending: reduce({ ...base, leaf: 11, turns: [turn(1, running)] }, { type: 'stop', key: 7, now, turnId: 'turn-1' }).state,
   renaming: reduce({ ...base, leaf: 11, turns: [turn(1, running)] }, { type: 'rename', key: 8, title: 'New' }).state,
   deleting: reduce({ ...base, leaf: 31, turns: [turn(1, running), turn(2, { state: 'waiting' })] }, { type: 'delete', key: 8 }).state,
@@ -99,13 +101,15 @@ const whole = { rename: 'write:rename', delete: 'write:remove' }
 
 const table: Table = {
   idle: { ...nothing, ...whole, send: 'write:accept(queued)', edit: 'write:accept(queued)', begin: 'answer:gone', beginFresh: 'answer:gone', delta: stray, gap: stray, stray, finish: 'answer:ask_store', finishStray: 'answer:ask_store', stop: 'answer:ask_store', expire: '' },
-  queued: { ...nothing, ...whole, send: 'write:accept(waiting)', edit: 'write:end(stopped,a1,"")+accept(queued)', begin: 'write:begin(r1,a1)', beginFresh: 'write:begin(r1,a1)', delta: stray, gap: stray, stray, finish: 'answer:abort', finishStray: 'answer:abort', stop: 'write:end(stopped,a1,"")', expire: 'write:end(deadline_exceeded,a1,"")' },
+  queued: { ...nothing, ...whole, send: 'write:accept(waiting)', edit: 'write:end(stopped,a1,"")+accept(queued)', begin: 'write:begin(r2,a1)', beginFresh: 'write:begin(r2,a1)', delta: stray, gap: stray, stray, finish: 'answer:abort', finishStray: 'answer:abort', stop: 'write:end(stopped,a1,"")', expire: 'write:end(deadline_exceeded,a1,"")' },
+  accepted: { ...nothing, ...whole, send: 'write:accept(waiting)', edit: 'write:end(stopped,a1,"")+accept(queued)', begin: 'answer:granted write:begin(r1,a1)', beginFresh: 'answer:granted write:begin(r1,a1)', delta: stray, gap: stray, stray, finish: 'answer:abort', finishStray: 'answer:abort', stop: 'write:end(stopped,a1,"")', expire: 'write:end(deadline_exceeded,a1,"")' },
   running: { ...nothing, ...whole, send: 'write:accept(waiting)', edit: 'write:end(stopped,a1,"Hello")+accept(queued)', begin: 'answer:busy', beginFresh: 'write:begin(r2,a2)', delta: 'show:", you"', gap: 'attach@5', stray, finish: 'show:" world" write:end(stop,a1,"Hello world")', finishStray: 'answer:abort', stop: 'write:end(stopped,a1,"Hello")', expire: 'write:end(deadline_exceeded,a1,"Hello")', attached: 'show:" there"' },
   silent: { ...nothing, ...whole, send: 'write:accept(waiting)', edit: 'write:end(stopped,a1,"Hello")+accept(queued)', begin: 'write:begin(r2,a1)', beginFresh: 'write:begin(r2,a2)', delta: 'show:", you"', gap: 'attach@5', stray, finish: 'show:" world" write:end(stop,a1,"Hello world")', finishStray: 'answer:abort', stop: 'write:end(stopped,a1,"Hello")', expire: 'write:end(deadline_exceeded,a1,"Hello")', attached: 'show:" there"' },
   resuming: { ...nothing, ...whole, send: 'write:accept(waiting)', edit: 'askAbort', begin: 'write:begin(r2,a2)', beginFresh: 'write:begin(r2,a2)', delta: '', gap: '', stray, finish: 'answer:gap', finishStray: 'answer:abort', stop: 'askAbort', expire: 'askAbort', attached: 'show:"Hello there"' },
   followed: { ...nothing, ...whole, send: 'write:accept(waiting)', edit: 'write:end(stopped,a1,"Hello")+accept(queued)', begin: 'answer:busy', beginFresh: 'write:begin(r2,a2)', delta: 'show:", you"', gap: 'attach@5', stray, finish: 'show:" world" write:end(stop,a1,"Hello world")+promote', finishStray: 'answer:abort', stop: 'write:end(stopped,a1,"Hello")+promote', expire: 'write:end(deadline_exceeded,a1,"Hello")+promote', attached: 'show:" there"' },
   accepting: { ...nothing, ...early, delta: stray, gap: stray, stray, committed: 'answer:accepted message.added turn.queued publish', stale: 'answer:moved drop', conflict: 'answer:idempotency_conflict', unwritten: 'answer:unavailable' },
   beginning: { ...nothing, ...early, delta: stray, gap: stray, stray, committed: 'turn.started answer:granted', stale: 'answer:busy drop', conflict: 'answer:busy', unwritten: 'answer:busy' },
+  beginningAhead: { ...nothing, ...early, delta: '', gap: '', stray, committed: 'turn.started', stale: 'drop', conflict: 'abort', unwritten: 'abort' },
   ending: { ...nothing, ...early, delta: '', gap: '', stray, committed: 'turn.finished abort answer:stopped', stale: 'answer:moved drop', conflict: 'answer:idempotency_conflict', unwritten: 'answer:unavailable' },
   renaming: { ...nothing, ...early, delta: 'show:", you"', gap: 'attach@5', stray, attached: 'show:" there"', committed: 'conversation.updated answer:renamed', stale: 'answer:moved drop', conflict: 'answer:idempotency_conflict', unwritten: 'answer:unavailable' },
   deleting: { ...nothing, ...early, delta: 'show:", you"', gap: 'attach@5', stray, attached: 'show:" there"', committed: 'turn.finished abort turn.finished conversation.deleted answer:deleted deleted', stale: 'answer:moved drop', conflict: 'answer:idempotency_conflict', unwritten: 'answer:unavailable' },
@@ -157,7 +161,7 @@ t.test('the end of a turn queues the one that waited longest', async (t) => {
 })
 
 t.test('a turn whose grants bring no text fails after the fifth', async (t) => {
-  let state: ConversationState = phases.queued
+  let state: ConversationState = phases.accepted
   let effects: readonly Effect[] = []
   const committed: WriteResult = { status: 'committed' }
   for (let grants = 0; grants < 6; grants += 1) {
@@ -170,6 +174,27 @@ t.test('a turn whose grants bring no text fails after the fifth', async (t) => {
   t.equal(effects.map(brief).join(' '), 'write:end(engine_unavailable,a1,"") turn.failed abort answer:gone deadLetter')
   t.match(effects.at(-1), { letter: { turnId: 'turn-1', conversationId: 1, lane: 'standard', reason: 'engine_unavailable', attempt: 1, run: 5, bridge: 'b2' } })
   t.same(state.turns, [])
+})
+
+t.test('what a first run sends ahead of its commit is shown after it, and to nobody where it is not made', async (t) => {
+  const granted = reduce(phases.accepted, begin({ bridge: 'b1' }))
+  const said = (offset: number, text: string): ConversationEvent => ({ ...events.delta, offset, idOffset: offset, text, ids: new Uint8Array(4 * text.length) })
+  const held = [said(0, 'Hel'), said(0, 'Hel'), said(3, 'lo'), said(50, 'x')].reduce((state, event) => {
+    const next = reduce(state, event)
+    t.same(next.effects, [])
+    return next.state
+  }, granted.state)
+  const shown = reduce(held, events.committed)
+  t.equal(shown.effects.map(brief).join(' '), 'turn.started show:"Hello"')
+  t.match(shown.state.turns, [{ text: 'Hello', ids: { count: 5 }, run: 1, state: 'running', firstTextAt: now }])
+  t.equal(reduce(shown.state, said(5, '!')).effects.map(brief).join(), 'show:"!"')
+
+  const cut = reduce(reduce(reduce(granted.state, said(0, 'Hel')).state, events.cut).state, said(3, 'lo')).state
+  t.equal(reduce(cut, events.committed).effects.map(brief).join(' '), 'turn.started show:"Hel"', 'a stop cuts what came before the commit, too')
+
+  const refused = reduce(held, events.unwritten)
+  t.match(refused.effects, [{ type: 'abort', bridge: 'b1', run: 1 }])
+  t.equal(reduce(refused.state, begin({ bridge: 'b1' })).effects.map(brief).join(), 'write:begin(r2,a1)', 'a number is not given twice')
 })
 
 t.test('a turn that fails before its text is known again ends under an attempt that shows nothing', async (t) => {

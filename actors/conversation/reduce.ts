@@ -10,7 +10,7 @@ import { endTurn } from './ending.ts'
 import { ended, ending, expire, finish, stop } from './finish.ts'
 import { attached, delta, released } from './progress.ts'
 import { rename, renamed } from './rename.ts'
-import { replaceTurn, stay, type Transition } from './transitions.ts'
+import { abortRun, replaceTurn, stay, type Transition } from './transitions.ts'
 import type { ConversationState, Ended, Step } from './state.ts'
 import type { TurnRow } from '../../storage/conversation-store.ts'
 
@@ -155,7 +155,9 @@ function refusal(step: Exclude<Step, { type: 'aborting' }>, code: 'idempotency_c
     case 'deleting':
       return [{ type: 'answer', key: step.event.key, answer: { type: 'error', code } }]
     case 'beginning':
-      return [{ type: 'answer', key: step.event.key, answer: { type: 'busy', retryMs: 1_000 } }]
+      if (!step.ahead) return [{ type: 'answer', key: step.event.key, answer: { type: 'busy', retryMs: 1_000 } }]
+      // The next owner attaches to the run where its grant is stored after all.
+      return code === 'moved' ? [] : abortRun(step.turn)
     case 'ending':
       switch (step.answer?.type) {
         case undefined:

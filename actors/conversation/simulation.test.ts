@@ -54,6 +54,12 @@ class World {
   crash: 0 | 1 | 2 = 0
   /** What becomes of the next writes, instead of being made. */
   readonly failures: ('unwritten' | 'refused')[] = []
+  /** The next commits of grants take long. */
+  slow = 0
+  /** One that is under way: deltas come meanwhile, and durable events wait for it. */
+  pending: Write | null = null
+  /** Every grant that was ever answered. */
+  readonly grants = new Set<string>()
 
   claim(): ConversationState {
     const unfinished = [...this.rows.values()].filter(({ end }) => end === null).map(({ row }) => turnFromRow(row))
@@ -65,6 +71,7 @@ class World {
   /** The owner is gone; the next one claims, and its client opens the conversation again with what it shows. */
   replaceOwner(): void {
     this.epoch += 1
+    this.pending = null
     this.owner = this.claim()
     this.late = []
     for (const turn of this.owner.turns) {
@@ -92,7 +99,7 @@ class World {
     }
     if (begin) {
       const entry = this.rows.get(begin.turnId)
-      if (!entry || entry.end !== null || entry.row.run !== begin.run - 1) return { status: 'missed', turn: entry?.row ?? null }
+      if (!entry || entry.end !== null || (entry.row.run !== begin.run - 1 && !(entry.row.run === 0 && begin.run === 2))) return { status: 'missed', turn: entry?.row ?? null }
       entry.row = { ...entry.row, state: 'running', run: begin.run, attempt: begin.attempt, bridge: begin.bridge, barrenGrants: begin.barrenGrants }
     }
     for (const end of write.ends ?? []) {
@@ -124,20 +131,27 @@ class World {
     for (const effect of effects) {
       if (this.epoch !== epoch) return
       if (effect.type === 'write') {
-        if (this.crash === 1) return this.die()
-        const failure = this.failures.pop()
-        if (failure !== undefined) {
-          this.feed(failure === 'unwritten' ? { type: 'unwritten' } : { type: 'written', now: this.now, result: { status: 'refused', sqlState: 'XX000' } })
-          continue
-        }
-        const result = this.write(effect.write)
-        if (this.crash === 2) return this.die()
-        this.feed({ type: 'written', now: this.now, result })
+        this.pending = effect.write
+        if (effect.write.begin !== undefined && this.slow > 0) this.slow -= 1
+        else this.commit()
       } else if (effect.type === 'askAbort') {
         const run = this.take(effect)
         this.feed({ type: 'aborted', now: this.now, text: run ? reply(run.turnId, run.attempt, run.sent) : null })
       } else this.carryOut([effect])
     }
+  }
+
+  /** What is under way has its outcome. */
+  commit(): void {
+    const { pending } = this
+    if (pending === null) return
+    this.pending = null
+    if (this.crash === 1) return this.die()
+    const failure = this.failures.pop()
+    if (failure !== undefined) return this.feed(failure === 'unwritten' ? { type: 'unwritten' } : { type: 'written', now: this.now, result: { status: 'refused', sqlState: 'XX000' } })
+    const result = this.write(pending)
+    if (this.crash === 2) return this.die()
+    this.feed({ type: 'written', now: this.now, result })
   }
 
   die(): void {
@@ -216,6 +230,7 @@ class World {
   }
 
   durable(make: (key: number) => DurableEvent): Answer | undefined {
+    this.commit()
     const key = this.nextKey++
     this.feed(make(key))
     return this.answers.get(key)
@@ -238,6 +253,9 @@ class World {
     this.jobs.add(turnId)
     if (answer?.type !== 'granted') return
     const { turn } = answer
+    const grant = `${turnId} ${turn.run}`
+    if (this.grants.has(grant)) throw new Error('two grants of one number')
+    this.grants.add(grant)
     if (turn.text !== reply(turnId, turn.attempt, turn.text.length)) throw new Error('granted to go on from another text')
     if (turn.text !== '' && joinIds(turn.ids).byteLength !== turn.text.length * 4) throw new Error('ids and text say different things')
     this.runs.push({ bridge, turnId, run: turn.run, attempt: turn.attempt, length: turn.text.length, sent: turn.text.length })
@@ -287,6 +305,8 @@ class World {
   /** Lets everything come to its end. */
   settle(): void {
     this.crash = 0
+    this.slow = 0
+    this.commit()
     this.failures.length = 0
     for (let rounds = 0; [...this.rows.values()].some(({ end }) => end === null); rounds += 1) {
       if (rounds > 200) throw new Error(`unfinished for ever: ${JSON.stringify(this.owner)}`)
@@ -307,6 +327,7 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('finish' as const), n: fc.nat(3), failed: fc.boolean(), again: fc.nat(4) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('stop' as const), n: fc.nat(4) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('time' as const), ms: fc.constantFrom(500, 3_000) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('grants are slow' as const, 'commit' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('bridge dies' as const), bridge: fc.constantFrom('b1', 'b2') }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('writes fail' as const), as: fc.array(fc.constantFrom('unwritten' as const, 'refused' as const), { minLength: 1, maxLength: 3 }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('owner dies' as const), when: fc.constantFrom('now' as const, 'before commit' as const, 'after commit' as const) }) },
@@ -336,6 +357,8 @@ t.test('whatever dies and whatever is lost, every turn ends once and shows what 
           }
         }
         if (each.do === 'time') world.now += each.ms
+        if (each.do === 'grants are slow') world.slow += 1
+        if (each.do === 'commit') world.commit()
         if (each.do === 'bridge dies') world.runs = world.runs.filter((run) => run.bridge !== each.bridge)
         if (each.do === 'writes fail') world.failures.push(...each.as)
         if (each.do === 'owner dies') {

@@ -11,7 +11,8 @@ import type { Turn } from './turn.ts'
 /** What the actor waits for before it takes its next durable event. */
 export type Step =
   | { readonly type: 'accepting'; readonly event: AcceptEvent; readonly ended: Ended | null; readonly title: string | null }
-  | { readonly type: 'beginning'; readonly event: BeginEvent; readonly turn: Turn }
+  /** `ahead`: the bridge has its answer, and what it sends is held in `turn`, shown to nobody. */
+  | { readonly type: 'beginning'; readonly event: BeginEvent; readonly turn: Turn; readonly ahead: boolean }
   | { readonly type: 'ending'; readonly ended: Ended; readonly promoted: string | null; readonly answer: EndAnswer | null }
   | { readonly type: 'renaming'; readonly event: Extract<DurableEvent, { type: 'rename' }> }
   | { readonly type: 'deleting'; readonly event: Extract<DurableEvent, { type: 'delete' }> }

@@ -24,6 +24,8 @@ export interface Turn {
   /** 0 until the first grant. */
   readonly run: number
   readonly bridge: string | null
+  /** This owner accepted the turn, and has granted nothing of it: run 1 is its own, and may be granted ahead of the commit. */
+  readonly mayGrantAhead: boolean
   readonly barrenGrants: number
   /** Of the last grant. */
   readonly model: string | null
@@ -75,6 +77,7 @@ export function turnFromRow(row: TurnRow): Turn {
     attempt: row.attempt,
     run: row.run,
     bridge: row.bridge,
+    mayGrantAhead: false,
     barrenGrants: row.barrenGrants,
   }
 }

@@ -135,12 +135,12 @@ t.test('a finish that can never be written ends the turn as failed, once the con
       const answer = writes.length === 1 ? { status: 'committed' as const } : answers.shift()
       return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer as WriteResult)
     },
-    claim: () => Promise.resolve({ status: 'claimed', token: renewed, conversation, unfinished: [running] }),
+    claim: () => Promise.resolve({ status: 'claimed', token: renewed, conversation, unfinished: [{ ...running, run: 2 }] }),
     fault: (error) => faults.push(error),
   })
   actor.activate()
   await actor.perform((key) => ({ type: 'begin', key, now, turnId, bridge: 'b1', defaultModel: 'm', fresh: false }))
-  const request = { v: 1, turn_id: turnId, conversation_id: 1, bridge: 'b1', run: 1, offset: 0, text: 'Hello', outcome: { type: 'finished', reason: 'stop' }, usage: null, model: 'm', cached: false, cost_usd: null } as const
+  const request = { v: 1, turn_id: turnId, conversation_id: 1, bridge: 'b1', run: 2, offset: 0, text: 'Hello', outcome: { type: 'finished', reason: 'stop' }, usage: null, model: 'm', cached: false, cost_usd: null } as const
   t.match(await actor.perform((key) => ({ type: 'finish', key, now, request })), { type: 'confirmed' })
   t.match(writes.slice(1), [{ token, ends: [{ content: 'Hello', end: { type: 'finished' } }] }, { token: renewed, ends: [{ content: '', attempt: 2, end: { type: 'failed', error: { code: 'internal' } } }] }])
   t.match(faults, [{ message: 'no sense made of it' }])
@@ -216,6 +216,6 @@ t.test('a turn is not granted before its context can be told', async (t) => {
   t.match(await ask(), { type: 'busy' })
   t.equal(writes, 0)
   away = false
-  t.match(await ask(), { type: 'granted', run: 1, messages: [{ message_id: 10, content: 'hi' }] })
+  t.match(await ask(), { type: 'granted', run: 2, messages: [{ message_id: 10, content: 'hi' }] })
   endpoint.stop()
 })

@@ -90,10 +90,11 @@ t.test('a turn is followed from where it stands to its end, here and from anothe
 })
 
 t.test('following a turn of an actor here reads nothing from the store, and leaves nothing behind', async (t) => {
-  const { edge, bridge, id, subscription } = await newChat(t, postgres)
-  subscription.close()
+  const { edge, bridge, id, device, subscription } = await newChat(t, postgres)
   const { turn_id } = await send(edge, 'ann', id, 'go')
   await bridge.run()
+  await device.until(() => device.events.some(({ type }) => type === 'turn.started'))
+  subscription.close()
   const reads = ['conversation', 'turn', 'message', 'reply', 'messagesAfter', 'messagesBefore'] as const
   for (const name of reads) t.capture(edge.store, name, () => Promise.reject(new Error(`read ${name}`)))
   const followed = await follow(edge, id, new Listener(turn_id))

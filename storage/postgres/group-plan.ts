@@ -75,7 +75,7 @@ function settledBefore({ accept, ends = [], begin, promote }: ConversationWrite,
     const stored = turnOf(begin.turnId)
     if (stored === undefined || stored.ended_at !== null) return missed(stored)
     if (isGranted(begin, stored)) return { status: 'committed' }
-    if (stored.run !== begin.run - 1) return missed(stored)
+    if (!isNext(begin, stored)) return missed(stored)
   }
   if (promote !== undefined) {
     const stored = turnOf(promote)
@@ -86,6 +86,11 @@ function settledBefore({ accept, ends = [], begin, promote }: ConversationWrite,
 
 function isMade(end: EndTurn, stored: StoredTurn | undefined): boolean {
   return stored?.ended_at?.getTime() === end.endedAt && stored.run === end.run && stored.attempt === end.attempt && stored.state === end.end.type
+}
+
+/** Whoever did not accept the turn leaves out run 1, which may have been granted and never been stored. */
+function isNext(begin: BeginTurn, stored: StoredTurn): boolean {
+  return stored.run === begin.run - 1 || (stored.run === 0 && begin.run === 2)
 }
 
 function isGranted(begin: BeginTurn, stored: StoredTurn): boolean {

@@ -68,7 +68,7 @@ export class StoreModel {
       const turn = this.#turn(begin.turnId)
       if (turn === undefined || turn.endedAt !== null) return 'missed'
       if (turn.run === begin.run && turn.bridge === begin.bridge) return 'committed'
-      if (turn.run !== begin.run - 1) return 'missed'
+      if (turn.run !== begin.run - 1 && !(turn.run === 0 && begin.run === 2)) return 'missed'
       this.#change(begin.turnId, { state: 'running', run: begin.run, bridge: begin.bridge, startedAt: turn.startedAt ?? begin.startedAt })
     }
     if (promote !== undefined) {
