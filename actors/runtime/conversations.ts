@@ -19,6 +19,7 @@ import type { ActorDirectory } from './directory.ts'
 import type { AcceptCommand, LocalConversations } from './local-conversations.ts'
 
 const listPage = 50
+const rememberedConversations = 1_000
 
 type NotFound = 'conversation_not_found' | 'turn_not_found'
 
@@ -35,6 +36,8 @@ export interface ConversationsOptions {
 
 export class Conversations implements ConversationService {
   readonly #options: ConversationsOptions
+  /** Whose the conversations are that were created here and not asked for since: what comes next is mostly for one of them. */
+  readonly #created = new Map<number, string>()
 
   constructor(options: ConversationsOptions) {
     this.#options = options
@@ -49,6 +52,7 @@ export class Conversations implements ConversationService {
       ...beginning(command.system ?? null, history),
       ...(expiresAfterMs === undefined ? {} : { expiresAfterMs }),
     })
+    this.#remember(row.conversationId, userId)
     return { type: 'conversation.created', conversation_id: row.conversationId, title: row.title, created_at: new Date(row.createdAt).toISOString() }
   }
 
@@ -208,7 +212,9 @@ export class Conversations implements ConversationService {
   async #run<T>(userId: string, conversationId: number, here: (actor: ConversationActor) => Promise<T>, there: (node: string) => Promise<T>, notFound: NotFound = 'conversation_not_found'): Promise<T> {
     const { directory, mirrors, placement } = this.#options
     const owner = mirrors.ownerOf(conversationId)
-    if (owner === undefined && directory.peek(conversationId) === undefined) await this.#requireOwn(userId, conversationId, notFound)
+    const isOwn = this.#created.get(conversationId) === userId
+    if (isOwn) this.#created.delete(conversationId)
+    if (!isOwn && owner === undefined && directory.peek(conversationId) === undefined) await this.#requireOwn(userId, conversationId, notFound)
     const asUser = (actor: ConversationActor): Promise<T> => {
       // Whose it is not is told the same as where there is none.
       if (actor.state.userId !== userId) throw new ChatError(notFound)
@@ -236,6 +242,12 @@ export class Conversations implements ConversationService {
     // Gone meanwhile, with its conversation.
     if (ended && reply === null) return null
     return { ...row, model: reply?.message.model ?? row.model, reply }
+  }
+
+  /** The oldest is forgotten where there are too many: then it is looked up. */
+  #remember(conversationId: number, userId: string): void {
+    this.#created.set(conversationId, userId)
+    if (this.#created.size > rememberedConversations) this.#created.delete(this.#created.keys().next().value as number)
   }
 
   /** Looked up before anything is claimed: a stranger's request must not move a conversation. */
