@@ -4,8 +4,8 @@ import { ChatError } from '../../protocol/errors.ts'
 
 /** All bodies of the process that are still coming, together. */
 const heldBytes = 64 * 1024 * 1024
-/** From the head of the request to the end of its body. */
-const bodyMs = 15_000
+/** From the head of the request to the end of its body: uWebSockets.js ends the connection of a slow one after 8 s, without a word. */
+const bodyMs = 6_000
 
 export interface BodyRead {
   readonly body: Promise<Uint8Array>

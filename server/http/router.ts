@@ -7,6 +7,7 @@ import type { Logger } from '../../platform/logging/logger.ts'
 import { errorProblem, problem, problemOf, type Answer, type HttpAnswer } from './answer.ts'
 import type { Api } from './api.ts'
 import type { ClientAddresses } from './client-address.ts'
+import { Compression } from './compression.ts'
 import type { Exchange } from './exchange.ts'
 import type { Exchanges } from './exchanges.ts'
 import type { OriginRules } from './origin-rules.ts'
@@ -38,10 +39,12 @@ export function serveHttp(app: TemplatedApp, routes: HttpRoutes, { exchanges, or
     return refusal === null ? (routes.api.handle(exchange) ?? route(routes, exchange)) : problemOf(refusal)
   }
 
+  const compression = new Compression()
   const settle = async (exchange: Exchange): Promise<void> => {
     let answer: Answer
     try {
-      answer = await answerTo(exchange)
+      const decided = await answerTo(exchange)
+      answer = 'open' in decided ? decided : await compression.apply(decided, exchange.request.head.header('accept-encoding'))
     } catch (error) {
       logger.error({ err: error, path: exchange.request.head.path, request: exchange.request.id }, 'an HTTP handler failed')
       answer = errorProblem('internal')
