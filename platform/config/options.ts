@@ -55,7 +55,7 @@ export const options = {
   CHATTERBOT_JWT_PLAN_CLAIM: { type: 'string', default: 'plan', help: 'Claim that names the plan.' },
   CHATTERBOT_JWT_ROLES_CLAIM: { type: 'string', default: 'roles', help: 'Claim that lists the roles. A token without it has the role `user`.' },
   CHATTERBOT_JWT_ROLES: { type: 'string', default: 'user=conversations:read,conversations:write,turns:write,models:read; operator=*', help: 'What each role allows: `role=permission,permission; role=…`. `*` is every permission; `acts-for-others` lets a token name the user of each request.' },
-  CHATTERBOT_ALLOWED_ORIGINS: { type: 'string', default: null, help: 'Origins of pages that may connect, with commas between. Absent: the page that this server serves, and programs.' },
+  CHATTERBOT_ALLOWED_ORIGINS: { type: 'string', default: null, help: 'Origins of pages that may use the server, over WebSocket and HTTP (CORS), with commas between. Absent: the page that this server serves, and programs.' },
 } as const satisfies Record<string, OptionDefinition>
 
 export type OptionName = keyof typeof options

@@ -1,7 +1,7 @@
 /**
  * The head of a request, copied out of the library's own, which is gone once its handler returns. What uWebSockets.js lets
  * through although readers may disagree on what it means is a fault: the connection ends then, so that nobody can hide a
- * request in another's body (docs/decisions/0016-what-uwebsockets-leaves-to-us.md).
+ * request in another's body (docs/decisions/0022-what-uwebsockets-leaves-to-us.md).
  */
 import type { HttpRequest } from 'uWebSockets.js'
 
