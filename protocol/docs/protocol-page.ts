@@ -101,7 +101,9 @@ A client talks to ChatterBot over one WebSocket, at \`GET /ws\`. The client in \
 
 Offer one of the subprotocols ${subprotocols.map((name) => `\`${name}\``).join(' and ')}; a client that offers none gets \`${defaultSubprotocol}\`. In JSON every frame is a text frame with one object. In MessagePack every frame is a binary frame with the same object as a map with string keys: no extension types, no binary; ids are integers of up to 53 bits, so read 64-bit integers as numbers. Objects nest at most 16 deep. A frame of the wrong kind, or one that is not such an object, is answered by \`error\` with code \`bad_frame\`, and the connection is closed with 4400.
 
-Every frame has \`type\`. The first command is \`hello\`, within ${limits.helloTimeoutMs / 1000} s; after \`welcome\` the others may follow, several at a time. Version 1 only ever adds: ignore fields and events that you do not know. The server ignores fields that it does not know, and answers a command that it does not know by \`error\` with code \`unknown_type\`.`
+Every frame has \`type\`. The first command is \`hello\`, within ${limits.helloTimeoutMs / 1000} s; after \`welcome\` the others may follow, several at a time. Version 1 only ever adds: ignore fields and events that you do not know. The server ignores fields that it does not know, and answers a command that it does not know by \`error\` with code \`unknown_type\`.
+
+Where the server asks for credentials, they come in \`token\` of \`hello\`, in the handshake's \`Authorization: Bearer\` or \`X-API-Key\`, or as a single-use ticket in its address, \`GET /ws?ticket=…\`, which is what a page can do whose server keeps the credentials. Refused, they are answered by \`error\` with code \`unauthenticated\`, and the connection is closed with 4401. Each command names the permission that it needs; without it the answer is \`forbidden\`. [authentication.md](authentication.md) tells more.`
 
 const conceptsAndPromises = `## Concepts
 

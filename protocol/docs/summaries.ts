@@ -46,7 +46,7 @@ export const eventSummaries: Record<EventType, string> = {
   'turn.delta': 'A piece of the reply: `text` stands from `offset` to `end`.',
   'turn.finished': 'The reply is complete and stored. Its text is what the deltas of this attempt said, up to `end`.',
   'turn.failed': 'The reply could not be completed. What there is of it, up to `end`, is stored.',
-  'auth.expiring': 'The credentials expire at this time; send `auth.refresh`, or the connection is closed with 4401.',
+  'auth.expiring': 'The credentials expire at this time: a minute from now, or less where they live for less than two. Send `auth.refresh`, or the connection is closed with 4401.',
   'server.load': 'How busy the server is, when that changes, and whether to stream or to ask again later.',
   'server.draining': 'This server is about to stop. Connect anew after the given time; nothing is lost by it.',
 }
