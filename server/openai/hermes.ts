@@ -48,13 +48,15 @@ export function readCall(text: string): CalledFunction | null {
   return isObject(given) ? { name: call['name'], arguments: asWritten(json, JSON.stringify(given)) } : null
 }
 
-const lastField = /"(?:arguments|parameters)"\s*:\s*(\{[^]*\})\s*\}$/
+const argumentsKey = /"(?:arguments|parameters)"\s*:\s*(?=\{)/
 
-/** The arguments as the model wrote them, so that no digit of a number is lost, where that can be told; else in our own writing. */
+/** The arguments as the model wrote them, so that no digit of a number is lost, where they come last; else in our own writing. */
 function asWritten(call: string, given: string): string {
-  const written = lastField.exec(call)?.[1]
-  const value = written === undefined ? null : parsedObject(written)
-  return written !== undefined && value !== null && JSON.stringify(value) === given ? written : given
+  const key = argumentsKey.exec(call)
+  if (key === null) return given
+  const written = call.slice(key.index + key[0].length, -1).trimEnd()
+  const value = parsedObject(written)
+  return value !== null && JSON.stringify(value) === given ? written : given
 }
 
 /** Deeper is no signature and no call, and those who read it recurse. */
