@@ -22,6 +22,15 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** All text of a stream, as OpenAI's clients read it; null where it broke. */
+async function openAiStream(url: string, question: string): Promise<string | null> {
+  const body = JSON.stringify({ model: 'default', stream: true, messages: [{ role: 'user', content: question }] })
+  const text = await fetch(`${url}/v1/chat/completions`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body }).then((answer) => answer.text(), () => '').catch(() => '')
+  const events = text.split('\n').filter((line) => line.startsWith('data: ')).map((line) => line.slice('data: '.length))
+  if (events.pop() !== '[DONE]') return null
+  return events.map((event) => (JSON.parse(event) as { choices: { delta: { content?: string } }[] }).choices[0]?.delta.content ?? '').join('')
+}
+
 async function untilGone(pids: readonly number[]): Promise<void> {
   while (pids.some(isAlive)) await new Promise((resolve) => setTimeout(resolve, 20))
 }
@@ -43,6 +52,7 @@ t.test('a cluster comes up from nothing, chats, starts again what is killed, and
     const before = cluster.events().length
     const question = `Are you there, ${victims.join(' and ')}? [[tokens=150]]`
     const turn = conversation.send(question)
+    const stream = openAiStream(`http://127.0.0.1:${cluster.ready.port}`, question)
     await untilShown(conversation, (text) => text.length > 100)
     for (const name of victims) process.kill(cluster.pidOf(name), 'SIGKILL')
     for (const node of victims) {
@@ -51,6 +61,9 @@ t.test('a cluster comes up from nothing, chats, starts again what is killed, and
     }
     const reply = await turn.finished
     t.match(verifyTranscript(reply.text, question, { tokens: 150 }), { ok: true }, `${victims.join(' and ')} killed in mid-reply`)
+    const streamed = await stream
+    if (victims.includes('edge-1')) t.equal(streamed, null, 'a stream lives with the edge that has its connection')
+    else t.match(verifyTranscript(streamed ?? '', question, { tokens: 150 }), { ok: true }, 'nor does a client of OpenAI notice')
   }
 
   const before = cluster.events().length
