@@ -94,6 +94,7 @@ export class Api {
       const foreign = origins.refusal(context.head)
       if (foreign !== null) throw foreign
       if (isDraining()) throw new ChatError('draining', undefined, { retryAfterMs: 1000 })
+      if (exchange.isTooMany) throw new ChatError('too_many_connections', undefined, { retryAfterMs: 1000 })
       await admitted(admission.meet(context.address))
       const identity = bound.operation.permission === 'public' ? nobody : await identify(context, bound.operation, address)
       exchange.keyId = identity.keyId

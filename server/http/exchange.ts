@@ -41,6 +41,8 @@ export class Exchange implements SinkOwner {
   /** Of who asks, once that is known. */
   keyId: string | null = null
   route = 'none'
+  /** Its address has too many open already. */
+  isTooMany = false
   /** Of an operation, where requests are traced. */
   span: Span | null = null
   readonly #owner: ExchangeOwner

@@ -10,6 +10,8 @@ const sendingMs = 300_000
 
 export interface ExchangesOptions {
   readonly monotonic: () => number
+  /** Requests of one address that may be open at once; any number where absent. */
+  readonly mostPerAddress?: number
   /** Told of each request once it is over. */
   readonly ended?: (outcome: Outcome) => void
 }
@@ -17,6 +19,7 @@ export interface ExchangesOptions {
 export class Exchanges implements ExchangeOwner {
   readonly #options: ExchangesOptions
   readonly #open = new Set<Exchange>()
+  readonly #perAddress = new Map<string, number>()
   readonly #counts: Record<Stage, number> = { waiting: 0, sending: 0, streaming: 0, over: 0 }
   #isDraining = false
   #whenNone: (() => void)[] = []
@@ -52,6 +55,10 @@ export class Exchanges implements ExchangeOwner {
   begin(res: HttpResponse, request: HttpRequestContext): Exchange {
     const exchange = new Exchange(res, request, this)
     this.#open.add(exchange)
+    const { address } = request
+    const open = (this.#perAddress.get(address) ?? 0) + 1
+    this.#perAddress.set(address, open)
+    exchange.isTooMany = open > (this.#options.mostPerAddress ?? Infinity)
     this.#counts.waiting += 1
     return exchange
   }
@@ -63,6 +70,10 @@ export class Exchanges implements ExchangeOwner {
   }
 
   over(outcome: Outcome): void {
+    const { address } = outcome.request
+    const open = (this.#perAddress.get(address) ?? 0) - 1
+    if (open > 0) this.#perAddress.set(address, open)
+    else this.#perAddress.delete(address)
     this.#options.ended?.(outcome)
     if (this.#open.size > 0) return
     for (const resolve of this.#whenNone.splice(0)) resolve()

@@ -2,7 +2,9 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import t from 'tap'
+import { scriptedService } from '../testing/scripted-service.ts'
 import { startTestEdge } from '../testing/test-edge.ts'
+import { ClientAddresses } from './client-address.ts'
 
 const host = 'Host: 127.0.0.1\r\n'
 const json = 'Content-Type: application/json\r\n'
@@ -155,6 +157,21 @@ t.test('a page of the list may, and preflights say so', async (t) => {
   const other = await ask('https://evil.example', 'OPTIONS', { 'Access-Control-Request-Method': 'GET' })
   t.equal(other.headers.get('access-control-allow-origin'), null)
   t.equal(other.headers.get('vary'), 'Origin')
+})
+
+t.test('an address has so many requests open at once, and others go on', async (t) => {
+  let waiting = 0
+  const service = scriptedService({ list: () => new Promise(() => void (waiting += 1)) })
+  const { edge } = await startTestEdge(t, { service, maxConnections: 40, maxConnectionsPerAddress: 4, addresses: new ClientAddresses({ trusted: ['127.0.0.1'], header: 'x-forwarded-for' }) })
+  const ask = (address: string): string => `GET /conversations HTTP/1.1\r\n${host}X-User-Id: u\r\nX-Forwarded-For: ${address}\r\n\r\n`
+  const sockets = Array.from({ length: 4 }, () => net.connect(edge.port, '127.0.0.1'))
+  for (const socket of sockets) socket.write(ask('10.0.0.1'))
+  while (waiting < 4) await new Promise(setImmediate)
+  t.equal(await status(edge.port, ask('10.0.0.1')), 429)
+  const other = net.connect(edge.port, '127.0.0.1')
+  other.write(ask('10.0.0.2'))
+  while (waiting < 5) await new Promise(setImmediate)
+  for (const socket of [...sockets, other]) socket.destroy()
 })
 
 t.test('ids of requests are taken over where they can do no harm', async (t) => {
