@@ -1,4 +1,5 @@
 /** Calls of OpenAI's clients over real actors: bytes, who may, and what becomes of a call whose client leaves. */
+import OpenAI from 'openai'
 import t from 'tap'
 import { newWorld } from '../../actors/testing/edges.ts'
 import { startPostgres, type PostgresServer } from '../../tests/harness/postgres.ts'
@@ -138,4 +139,28 @@ t.test('a model that nobody serves is refused before anything is begun', async (
   t.equal(response.status, 404)
   t.match(await response.json(), { error: { code: 'model_not_found', param: 'model' } })
   t.match(await (await edge.get('/conversations', { 'X-User-Id': 'openai' })).json(), { conversations: [] })
+})
+
+t.test("a page of an allowed origin may use OpenAI's client for browsers", async (t) => {
+  const world = await newWorld(t, postgres)
+  const origin = 'https://app.example'
+  const edge = await startLiveEdge(t, world, 'edge-1', { models, allowedOrigins: [origin] })
+  const sent: string[] = []
+  const client = new OpenAI({
+    baseURL: `${edge.url}/v1`,
+    apiKey: 'none',
+    dangerouslyAllowBrowser: true,
+    maxRetries: 0,
+    fetch: (url, init) => {
+      sent.push(...new Headers(init?.headers).keys())
+      return fetch(url, { ...init, headers: { ...Object.fromEntries(new Headers(init?.headers)), origin } })
+    },
+  })
+  const replies = answer(world, 'Hello')
+  const reply = await client.chat.completions.stream({ model: 'default', messages: [{ role: 'user', content: 'hi' }] }).finalChatCompletion()
+  await replies
+  t.equal(reply.choices[0]?.message.content, 'Hello')
+  const preflight = await fetch(`${edge.url}/v1/chat/completions`, { method: 'OPTIONS', headers: { Origin: origin, 'Access-Control-Request-Method': 'POST' } })
+  const allowed = (preflight.headers.get('access-control-allow-headers') ?? '').toLowerCase().split(', ')
+  t.same(sent.filter((name) => !['accept', 'user-agent', ...allowed].includes(name)), [])
 })
