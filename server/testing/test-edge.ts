@@ -1,6 +1,6 @@
 /** An edge on a random port, with a clock that a test can move on and a log that it can read. */
 import { ChatError } from '../../protocol/errors.ts'
-import { createMetrics } from '../../platform/metrics/metrics.ts'
+import { createMetrics, type Metrics } from '../../platform/metrics/metrics.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import { MemoryCredentials } from '../../storage/testing/memory-credentials.ts'
 import { createNoAuthentication } from '../auth/none.ts'
@@ -62,11 +62,14 @@ export async function startTestEdge(t: TestContext, overrides: Partial<Omit<Edge
     pass: (ms) => {
       passed += ms
     },
-    metric: async (name, labels = '') => {
-      const line = (await metrics.expose()).split('\n').find((each) => each.startsWith(`${name}{`) && each.includes(labels))
-      return line === undefined ? 0 : Number(line.split(' ').at(-1))
-    },
+    metric: (name, labels) => readMetric(metrics, name, labels),
   }
+}
+
+/** A metric's value as exposed, 0 where it has none; `labels` as in the exposition. */
+export async function readMetric(metrics: Metrics, name: string, labels = ''): Promise<number> {
+  const line = (await metrics.expose()).split('\n').find((each) => each.startsWith(`${name}{`) && each.includes(labels))
+  return line === undefined ? 0 : Number(line.split(' ').at(-1))
 }
 
 /** Those of an edge on a random port, but for what serves it. */
