@@ -1,7 +1,7 @@
 import t from 'tap'
 import { newWorld } from '../../actors/testing/edges.ts'
 import { startPostgres, type PostgresServer } from '../../tests/harness/postgres.ts'
-import { ResumingReader } from '../../tests/http/resuming-reader.ts'
+import { ResumingReader } from '../testing/resuming-reader.ts'
 import type { StreamListener, StreamSink } from '../http/stream-sink.ts'
 import { startLiveEdge, type LiveEdge } from '../testing/live-edge.ts'
 import { replyStream } from './reply-stream.ts'

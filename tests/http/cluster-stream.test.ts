@@ -1,7 +1,7 @@
 import t from 'tap'
 import { verifyTranscript } from '../../load-tests/simulated-vllm/reply.ts'
 import { clusterFolder, startCluster } from '../e2e/cluster-process.ts'
-import { ResumingReader } from './resuming-reader.ts'
+import { ResumingReader } from '../../server/testing/resuming-reader.ts'
 
 t.setTimeout(240_000)
 
