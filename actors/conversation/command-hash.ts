@@ -13,12 +13,15 @@ function meaning(command: Repeatable): unknown[] {
   switch (command.type) {
     case 'message.send': {
       const { params } = command
+      const { presence_penalty, frequency_penalty, raw } = params ?? {}
+      // Younger than the rest: a command without them means what it did before they were there.
+      const younger = [presence_penalty, frequency_penalty, raw].some((each) => each !== undefined) ? [presence_penalty ?? null, frequency_penalty ?? null, raw ?? null] : []
       return [
         command.type,
         command.text,
         command.parent_id === undefined ? 'newest' : command.parent_id,
         command.model ?? null,
-        [params?.temperature ?? null, params?.top_p ?? null, params?.max_tokens ?? null, params?.seed ?? null, params?.stop ?? null],
+        [params?.temperature ?? null, params?.top_p ?? null, params?.max_tokens ?? null, params?.seed ?? null, params?.stop ?? null, ...younger],
       ]
     }
     case 'message.edit':

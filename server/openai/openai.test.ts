@@ -132,6 +132,21 @@ t.test('a repetition under the same key gets the same answer, calls of tools inc
   t.equal(other.headers.get('x-should-retry'), 'false', 'so that clients do not try in vain')
 })
 
+t.test('a key stands for one call: the same words kept, sampled otherwise or as a mere prompt are another', async (t) => {
+  const world = await newWorld(t, postgres)
+  const edge = await startLiveEdge(t, world, 'edge-1', { models })
+  const key = { 'Idempotency-Key': 'once' }
+  const replies = answer(world, 'one')
+  t.equal((await edge.post('/v1/chat/completions', chat('Hi'), key)).status, 200)
+  await replies
+  const others = [
+    edge.post('/v1/chat/completions', chat('Hi', { store: true }), key),
+    edge.post('/v1/chat/completions', chat('Hi', { presence_penalty: 1 }), key),
+    edge.post('/v1/completions', { model: 'default', prompt: 'Hi' }, key),
+  ]
+  t.same((await Promise.all(others)).map(({ status }) => status), [409, 409, 409])
+})
+
 t.test('a model that nobody serves is refused before anything is begun', async (t) => {
   const world = await newWorld(t, postgres)
   const edge = await startLiveEdge(t, world, 'edge-1', { models })

@@ -199,8 +199,8 @@ export class PostgresConversationStore implements ConversationStore {
 }
 
 /** SHA-256 of what a conversation begins as. Never to be changed: it is stored. */
-function hashOf({ title, model, system, history = [] }: CreateConversation): Buffer {
-  const begins = [title, model, system, ...history.map(({ role, content }) => [role, content])]
+function hashOf({ title, model, system, history = [], expiresAfterMs }: CreateConversation): Buffer {
+  const begins = [title, model, system, ...history.map(({ role, content }) => [role, content]), ...(expiresAfterMs === undefined ? [] : ['expires'])]
   return createHash('sha256').update(JSON.stringify(begins)).digest()
 }
 

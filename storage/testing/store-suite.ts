@@ -52,6 +52,7 @@ export function storeSuite(t: Test, startProcess: (node: string) => Promise<Stor
     t.same(await store.createConversation(input), row)
     await t.rejects(store.createConversation({ ...input, history: history.slice(1) }), { code: 'idempotency_conflict' })
     await t.rejects(store.createConversation({ ...input, history: [] }), { code: 'idempotency_conflict' })
+    await t.rejects(store.createConversation({ ...input, expiresAfterMs: 60_000 }), { code: 'idempotency_conflict' })
     t.equal((await store.messagesBefore(row.conversationId, wide)).messages.length, 101)
     const owned = new Owned(store, row, claimed(await store.claim(row.conversationId)).token)
     const { userMessageId } = await owned.exchange('and then?', 'nothing', row.lastMessageId)
