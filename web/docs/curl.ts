@@ -14,13 +14,19 @@ export function curlExample(operation: Operation): string {
     `curl ${[...(streams ? ['-N'] : []), ...(method === 'get' || (method === 'post' && body !== undefined) ? [] : ['-X', method.toUpperCase()]), /[?&]/.test(url) ? `'${url}'` : url].join(' ')}`,
     ...(permission === 'public' ? [] : ['-H "Authorization: Bearer $CHATTERBOT_KEY"']),
     ...Object.entries(example.headers ?? {}).map(([name, value]) => `-H ${quoted(`${headerName(name)}: ${String(value)}`)}`),
-    ...(body === undefined ? [] : ["-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(example.body))}`]),
+    ...(body === undefined ? [] : ["-H 'Content-Type: application/json'", `-d ${quoted(bodyText(example.body))}`]),
   ].join(' \\\n  ')
 }
 
 /** As people write it: `X-User-Id`. */
 export function headerName(name: string): string {
   return name.split('-').map((part) => part.charAt(0).toUpperCase() + part.slice(1)).join('-')
+}
+
+/** On a line where one can read it so. */
+function bodyText(body: unknown): string {
+  const line = JSON.stringify(body)
+  return line.length <= 60 ? line : JSON.stringify(body, null, 2)
 }
 
 /** For a POSIX shell. */
