@@ -2,6 +2,7 @@
 import type { TObject, TSchema } from 'typebox'
 import { errorCatalogue, type ErrorCode } from '../errors.ts'
 import { permissionSummaries } from '../permissions.ts'
+import { limits } from '../websocket/limits.ts'
 import type { Operation, ResponseDefinition } from '../rest/operation.ts'
 import { OpenAiError, openAiCodes } from '../openai/errors.ts'
 import { Problem } from '../rest/problem.ts'
@@ -55,7 +56,7 @@ const headers = {
 const onAll = Object.fromEntries(['X-Request-Id', 'RateLimit', 'RateLimit-Policy'].map((name) => [name, { $ref: `#/components/headers/${name}` }]))
 
 function described(id: string, operation: Operation): object {
-  const { summary, description, permission, params, query, headers: asked, body, example } = operation
+  const { summary, description, permission, params, query, headers: asked, body, texts = [], example } = operation
   const parameters = [...parametersOf(params, 'path', example?.params), ...parametersOf(query, 'query', example?.query), ...parametersOf(asked, 'header', example?.headers)]
   return {
     operationId: id,
@@ -65,22 +66,32 @@ function described(id: string, operation: Operation): object {
     security: permission === 'public' ? [] : Object.keys(securitySchemes).map((scheme) => ({ [scheme]: permission === 'any' ? [] : [permission] })),
     ...(permission === 'public' || permission === 'any' ? {} : { 'x-permission': permission, 'x-permission-summary': permissionSummaries[permission] }),
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...(body === undefined ? {} : { requestBody: { required: true, content: { 'application/json': { schema: plain(body), ...exampleOf(example?.body) } } } }),
+    ...(body === undefined ? {} : { requestBody: { required: true, content: { 'application/json': { schema: bodySchema(body, texts), ...exampleOf(example?.body) } } } }),
     responses: { ...responsesOf(operation), ...problemsOf(operation) },
   }
+}
+
+/** What headers are read as: ASCII, without spaces at the ends. */
+const inHeader = '^([!-~]([ -~]*[!-~])?)?$'
+
+/** Texts are held to their bounds apart from the schema, so that each fault has its own code. */
+function bodySchema(body: TSchema, texts: readonly string[]): unknown {
+  const schema = plain(body) as { readonly properties?: Readonly<Record<string, object>> }
+  const bounded = texts.map((name) => [name, { ...schema.properties?.[name], minLength: 1, maxLength: limits.textLength }] as const)
+  return bounded.length === 0 ? schema : { ...schema, properties: { ...schema.properties, ...Object.fromEntries(bounded) } }
 }
 
 function parametersOf(schema: TObject | undefined, where: 'path' | 'query' | 'header', example: Readonly<Record<string, unknown>> = {}): object[] {
   if (schema === undefined) return []
   const required = new Set(schema.required as readonly string[] | undefined)
   return Object.entries(schema.properties as Record<string, TSchema>).map(([name, property]) => {
-    const { description, ...rest } = property as { readonly description?: string }
+    const { description, ...rest } = property as { readonly description?: string; readonly type?: string }
     return {
       name: where === 'header' ? headerName(name) : name,
       in: where,
       required: required.has(name),
       ...(description === undefined ? {} : { description }),
-      schema: plain(rest),
+      schema: where === 'header' && rest.type === 'string' ? { pattern: inHeader, ...(plain(rest) as object) } : plain(rest),
       ...exampleOf(example[name]),
     }
   })
@@ -96,22 +107,25 @@ function responsesOf({ responses }: Operation): Record<string, object> {
 }
 
 function response({ description, schema, contentType = 'application/json', headers: own = {}, example, eventStream }: ResponseDefinition): object {
-  const hasBody = schema !== undefined || example !== undefined || contentType !== 'application/json'
+  const content = {
+    ...(schema === undefined && example === undefined ? {} : { [contentType]: { ...schemaOf(schema, contentType), ...exampleOf(example) } }),
+    ...(eventStream === undefined ? {} : { [eventStreamType]: { ...exampleOf(eventStream) } }),
+  }
   return {
     description,
     headers: {
       ...onAll,
       ...Object.fromEntries(Object.entries(own).map(([name, text]) => [name, { description: text, schema: { type: 'string' } }])),
     },
-    ...(hasBody
-      ? {
-          content: {
-            [contentType]: { ...(schema === undefined ? { schema: { type: 'string' } } : { schema: plain(schema) }), ...exampleOf(example) },
-            ...(eventStream === undefined ? {} : { 'text/event-stream': { schema: { type: 'string' }, ...exampleOf(eventStream) } }),
-          },
-        }
-      : {}),
+    ...(Object.keys(content).length === 0 ? {} : { content }),
   }
+}
+
+const eventStreamType = 'text/event-stream'
+
+/** None of a stream of events: programs would hold each event against it. */
+function schemaOf(schema: TSchema | undefined, contentType: string): object {
+  return contentType === eventStreamType ? {} : { schema: schema === undefined ? { type: 'string' } : plain(schema) }
 }
 
 /** The errors by their status, each of which may be one of several codes. */

@@ -3,7 +3,7 @@ import { ActingFor } from '../rest/headers.ts'
 import type { Operation } from '../rest/operation.ts'
 import { ChatCompletion } from './chat-completion.ts'
 import { ChatCompletionRequest } from './chat-completion-request.ts'
-import { chatExample } from './examples.ts'
+import { chatExample, chatStreamExample } from './examples.ts'
 import { callHeaders } from './parameters.ts'
 
 export const createChatCompletion = {
@@ -23,6 +23,7 @@ export const createChatCompletion = {
       schema: ChatCompletion,
       headers: { 'X-Conversation-Id': 'With `store`: where the call is kept', 'X-Correlation-Id': 'The turn' },
       example: chatExample,
+      eventStream: chatStreamExample,
     },
   },
   errors: ['model_not_found', 'conversation_not_found', 'text_empty', 'text_too_long', 'text_not_well_formed', 'history_too_long', 'idempotency_conflict', 'busy', 'overloaded', 'context_too_long', 'engine_unavailable', 'engine_rejected', 'reply_restarted', 'deadline_exceeded', 'turn_not_found', 'moved'],
