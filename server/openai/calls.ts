@@ -2,6 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { ChatError } from '../../protocol/errors.ts'
 import { historyBytes } from '../../protocol/imported-history.ts'
+import { utf8Length } from '../../protocol/text.ts'
 import type { Params } from '../../protocol/websocket/fields.ts'
 import type { ConversationService } from '../../actors/conversation-service.ts'
 import type { Identity } from '../auth/authenticator.ts'
@@ -55,7 +56,7 @@ export async function beginCall(service: Pick<ConversationService, 'create' | 's
     params,
   }
   try {
-    const accepted = await service.send(userId, command, { identity, historyBytes: kept?.conversationId === conversationId ? 0 : historyBytes(prompt.history), ...(traceparent === null ? {} : { traceparent }) })
+    const accepted = await service.send(userId, command, { identity, historyBytes: kept?.conversationId === conversationId ? 0 : historyBytes(prompt.history) + utf8Length(prompt.system ?? ''), ...(traceparent === null ? {} : { traceparent }) })
     return { userId, conversationId, turnId: accepted.turn_id }
   } catch (error) {
     // Who is refused again and again must not leave a conversation each time. One under a key is the next try's.

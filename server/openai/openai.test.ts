@@ -101,6 +101,7 @@ t.test('a call belongs to whom it names, and nobody else can go on with what it 
   const nothing = await edge.post('/v1/chat/completions', chat('more', { store: true, metadata: { conversation_id: '1024' } }), { 'X-User-Id': 'bob' })
   t.same([foreign.status, await foreign.json()], [nothing.status, await nothing.json()])
   t.equal(foreign.status, 404)
+  t.equal((await edge.post('/v1/chat/completions', chat('more', { store: true, metadata: { conversation_id: '9999999999999999' } }), { 'X-User-Id': 'bob' })).status, 404, 'no id at all')
   const second = answer(world, 'two')
   t.match(await (await edge.post('/v1/chat/completions', { ...more, messages: [{ role: 'user', content: 'not what was said' }, { role: 'assistant', content: 'nor this' }, ...more.messages] }, { 'X-User-Id': 'ann' })).json(), { choices: [{ message: { content: 'two' } }] })
   await second
