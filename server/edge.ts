@@ -143,7 +143,7 @@ class EdgeService implements Edge {
       return { waiting, sending, streaming, bodyBytes: this.#bodies.held, connections: this.#connections.open, refusedConnections: this.#connections.refused }
     }
     const log = new RequestLog({ logger, metrics: options.metrics, monotonic, counts })
-    this.#exchanges = new Exchanges({ monotonic, mostPerAddress, ended: (outcome) => log.ended(outcome) })
+    this.#exchanges = new Exchanges({ monotonic, logger, mostPerAddress, ended: (outcome) => log.ended(outcome) })
     this.#abandoned = new AbandonedTurns({ service: options.service, monotonic, logger: options.logger })
     this.#metrics = createEdgeMetrics(options.metrics, () => ({ connections: this.#sessions.size, blocked: this.#sessions.blockedCount }))
   }

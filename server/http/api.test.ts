@@ -42,7 +42,7 @@ async function serve(t: Test, handlers: Partial<Handlers<typeof operations>>): P
   const monotonic = (): number => served.nowMs
   const nothing = (): void => {}
   const logger = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: (fault: unknown) => void faults.push(fault), fatal: nothing, child: () => logger }
-  const exchanges = new Exchanges({ monotonic })
+  const exchanges = new Exchanges({ monotonic, logger })
   const addresses = new ClientAddresses({ trusted: [], header: 'x-forwarded-for' })
   const origins = new OriginRules({ allowed: null, onLoopback: true, asksForNoCredentials: false })
   const served = { port: 0, exchanges, bodies: new Bodies(monotonic), faults, identity: anyone, nowMs: 0 }
@@ -128,6 +128,24 @@ t.test('a handler that fails is our fault, and says nothing of why; an error of 
   const busy = await fetch(`http://127.0.0.1:${port}/echo/busy`)
   t.equal(busy.status, 429)
   t.equal(busy.headers.get('retry-after'), '2')
+})
+
+t.test('an answer that cannot be sent ends its connection, and only that', async (t) => {
+  const { port, faults, exchanges } = await serve(t, {
+    read: ({ params }) => ({ status: 200, headers: params.id === 'x' ? { 'X-Title': 'a\r\nSet-Cookie: b' } : {}, body: 'well' }),
+    stream: () => ({
+      status: 200,
+      headers: {},
+      open: () => {
+        throw new Error('not openable')
+      },
+    }),
+  })
+  t.equal(await raw(port, 'GET /echo/x HTTP/1.1\r\nHost: x\r\n\r\n'), '')
+  t.notMatch(await raw(port, 'GET /stream HTTP/1.1\r\nHost: x\r\n\r\n'), /\r\n\r\n./)
+  t.equal(faults.length, 2)
+  t.equal(exchanges.waiting + exchanges.streaming + exchanges.sending, 0)
+  t.equal(await (await fetch(`http://127.0.0.1:${port}/echo/y`)).text(), 'well')
 })
 
 t.test('a body is counted, whatever its head says, and is given up when it does not come', async (t) => {

@@ -33,6 +33,8 @@ export interface ExchangeOwner {
   /** Connections are to end with their answers. */
   readonly isDraining: boolean
   moved(exchange: Exchange, from: Stage, to: Stage): void
+  /** An answer could not be sent: a fault of ours. */
+  failed(error: unknown, request: string): void
   over(outcome: Outcome): void
 }
 
@@ -84,7 +86,15 @@ export class Exchange implements SinkOwner {
    */
   answer(answer: Answer): void {
     this.#decidedAt = this.monotonic()
-    setImmediate(() => this.#send(answer))
+    setImmediate(() => {
+      try {
+        this.#send(answer)
+      } catch (error) {
+        // Half of it may be out: all that is left is to have the client see that it is not whole.
+        this.#owner.failed(error, this.request.id)
+        this.giveUp()
+      }
+    })
   }
 
   /** Milliseconds for which the client has taken nothing of a stream. */

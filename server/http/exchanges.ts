@@ -1,5 +1,6 @@
 /** All requests that are not over yet: their count, their clock, their end. */
 import type { HttpResponse } from 'uWebSockets.js'
+import type { Logger } from '../../platform/logging/logger.ts'
 import { Exchange, type ExchangeOwner, type Outcome, type Stage } from './exchange.ts'
 import type { HttpRequestContext } from './request-context.ts'
 
@@ -14,6 +15,7 @@ export interface ExchangesOptions {
   readonly mostPerAddress?: number
   /** Told of each request once it is over. */
   readonly ended?: (outcome: Outcome) => void
+  readonly logger: Logger
 }
 
 export class Exchanges implements ExchangeOwner {
@@ -67,6 +69,10 @@ export class Exchanges implements ExchangeOwner {
     this.#counts[from] -= 1
     this.#counts[to] += 1
     if (to === 'over') this.#open.delete(exchange)
+  }
+
+  failed(error: unknown, request: string): void {
+    this.#options.logger.error({ err: error, request }, 'an answer could not be sent')
   }
 
   over(outcome: Outcome): void {

@@ -21,6 +21,7 @@ export interface Sending {
  * of the connection, so that one which reads nothing holds one answer and no more.
  */
 export function sendAnswer(res: HttpResponse, answer: HttpAnswer, { isHead, closes }: Sending, done: () => void): boolean {
+  requireOneLine(answer)
   let all = true
   res.cork(() => {
     const { body } = answer
@@ -46,7 +47,13 @@ export function sendAnswer(res: HttpResponse, answer: HttpAnswer, { isHead, clos
 
 /** The head of an answer that is written bit by bit. */
 export function sendHead(res: HttpResponse, head: Head): void {
+  requireOneLine(head)
   res.cork(() => writeHead(res, head))
+}
+
+/** Whatever a handler puts into a header, it makes no other header of it, and no answer: the library writes it as it is. */
+function requireOneLine({ headers }: Head): void {
+  for (const [name, value] of Object.entries(headers)) if (/[\0\r\n]/.test(value)) throw new Error(`the header ${name} would be several`)
 }
 
 function writeHead(res: HttpResponse, { status, headers }: Head): void {

@@ -3,6 +3,7 @@
  * An error is an event of its own; whatever the end is, `data: [DONE]` follows.
  */
 import { openAiError } from '../../protocol/openai/errors.ts'
+import { jsonLine } from '../http/json-line.ts'
 import type { StreamAnswer } from '../http/answer.ts'
 import type { StreamListener, StreamSink } from '../http/stream-sink.ts'
 import { errorOf } from '../turns/reply-error.ts'
@@ -121,5 +122,5 @@ class ChunkStream implements ReplyReader, StreamListener {
 }
 
 function event(value: object): string {
-  return `data: ${JSON.stringify(value)}\n\n`
+  return `data: ${jsonLine(value)}\n\n`
 }

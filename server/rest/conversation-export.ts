@@ -3,6 +3,7 @@
  * that its size does not matter.
  */
 import type { Message } from '../../protocol/websocket/fields.ts'
+import { jsonLine } from '../http/json-line.ts'
 import type { StreamAnswer } from '../http/answer.ts'
 import type { StreamListener, StreamSink } from '../http/stream-sink.ts'
 
@@ -50,7 +51,7 @@ class ConversationExport implements StreamListener {
   async #write(first: IteratorResult<readonly Message[], void>, batches: Batches): Promise<void> {
     for (let batch = first; batch.done !== true; batch = await batches.next()) {
       if (this.#isLeft) return
-      this.#sink.write(batch.value.map((message) => `${JSON.stringify(message)}\n`).join(''))
+      this.#sink.write(batch.value.map((message) => `${jsonLine(message)}\n`).join(''))
       if (!this.#sink.writable && !this.#isLeft) await new Promise<void>((resolve) => (this.#resume = resolve))
       if (this.#isLeft) return
     }

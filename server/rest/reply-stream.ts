@@ -5,6 +5,7 @@
 import type { PublicError } from '../../protocol/errors.ts'
 import type { TurnError } from '../../protocol/websocket/fields.ts'
 import type { TurnPosition } from '../../actors/conversation-service.ts'
+import { jsonLine } from '../http/json-line.ts'
 import type { StreamAnswer } from '../http/answer.ts'
 import type { StreamListener, StreamSink } from '../http/stream-sink.ts'
 import type { ReplyEnd, ReplyReader } from '../turns/reply-reader.ts'
@@ -72,7 +73,7 @@ class ReplyStream implements ReplyReader, StreamListener {
 
   ended(end: ReplyEnd): void {
     const error = errorOf(end)
-    const failed = error === null ? '' : `event: error\ndata: {"token": "", "done": true, "error": ${JSON.stringify(error)}}\n\n`
+    const failed = error === null ? '' : `event: error\ndata: {"token": "", "done": true, "error": ${jsonLine(error)}}\n\n`
     const last = `${this.#event()}${failed}id: done\ndata: [DONE]\n\n`
     this.#close()
     this.#sink.write(last)
@@ -107,7 +108,7 @@ class ReplyStream implements ReplyReader, StreamListener {
     this.#scheduled = false
     const text = this.#text
     this.#text = ''
-    return text === '' ? '' : `id: ${this.#id}\ndata: {"token": ${JSON.stringify(text)}, "done": false}\n\n`
+    return text === '' ? '' : `id: ${this.#id}\ndata: {"token": ${jsonLine(text)}, "done": false}\n\n`
   }
 
   #close(): void {
