@@ -7,7 +7,14 @@ import { bucketOfId, bucketOfUser, makeId, newTurnId, sequenceOfId } from '../..
 import { permissions } from '../../protocol/permissions.ts'
 import { commands, type CommandType } from '../../protocol/websocket/messages.ts'
 import { allPermissions, nobody, type Authenticator, type Identity } from '../../server/auth/authenticator.ts'
+import { systemClock } from '../../platform/clock.ts'
+import { readConfig } from '../../platform/config/config.ts'
+import { MemoryLimits } from '../../platform/limits/memory/memory-limits.ts'
+import { createLogger } from '../../platform/logging/logger.ts'
+import { authenticationSettings, createAuthentication } from '../../server/auth/configured.ts'
 import { startLiveEdge } from '../../server/testing/live-edge.ts'
+import { startTestEdge } from '../../server/testing/test-edge.ts'
+import { MemoryCredentials } from '../../storage/testing/memory-credentials.ts'
 import { openTestSocket, type TestSocket } from '../../server/testing/test-socket.ts'
 import { startPostgres, type PostgresServer } from '../harness/postgres.ts'
 import { commandFor, requestFor, type Ids, type WalkedRequest } from './walked-requests.ts'
@@ -179,4 +186,34 @@ t.test('over WebSocket, too, what is another\'s is as what does not exist', asyn
     }
   }
   t.ok(walked >= 12, `${walked} commands name ids`)
+})
+
+t.test('who shows no credentials gets nowhere in any mode that asks for them, and everywhere in the one that does not', async (t) => {
+  const modes: readonly Readonly<Record<string, string>>[] = [
+    { CHATTERBOT_AUTH: 'none' },
+    { CHATTERBOT_AUTH: 'api-key' },
+    { CHATTERBOT_AUTH: 'jwt', CHATTERBOT_JWT_ISSUER: 'https://id.example.org', CHATTERBOT_JWT_AUDIENCE: 'chat', CHATTERBOT_JWT_SECRET: 's'.repeat(32) },
+    { CHATTERBOT_AUTH: 'api-key,jwt', CHATTERBOT_JWT_ISSUER: 'https://id.example.org', CHATTERBOT_JWT_AUDIENCE: 'chat', CHATTERBOT_JWT_SECRET: 's'.repeat(32) },
+  ]
+  const ids = idsOf(makeId(1, 1), makeId(1, 1), newTurnId(1))
+  const logger = createLogger({ level: 'silent', name: 'test' })
+  for (const mode of modes) {
+    const started: { stop(): Promise<void> }[] = []
+    const add = async <S extends { start(): Promise<void>; stop(): Promise<void> }>(service: S): Promise<S> => {
+      await service.start()
+      started.push(service)
+      return service
+    }
+    const parts = { credentials: new MemoryCredentials(systemClock.now), limits: new MemoryLimits({ monotonic: systemClock.monotonic }), clock: systemClock, logger }
+    const { edge } = await startTestEdge(t, await createAuthentication(authenticationSettings(readConfig(mode)), parts, { add }))
+    for (const [id, operation] of operations) {
+      const { method, path, headers, body } = requestFor(operation, ids, 'ann')
+      const answer = await fetch(`http://127.0.0.1:${edge.port}${path}`, { method, headers: { ...headers, Prefer: 'respond-async' }, ...(body === undefined ? {} : { body }) })
+      await answer.body?.cancel()
+      const isOpen = operation.permission === 'public' || mode['CHATTERBOT_AUTH'] === 'none'
+      t.equal(answer.status === 401, !isOpen, `${mode['CHATTERBOT_AUTH']}: ${id} ${answer.status}`)
+    }
+    for (const service of started) await service.stop()
+  }
+  await logger.close()
 })
