@@ -12,9 +12,10 @@ export interface Named {
   readonly field?: string | undefined
 }
 
-/** For what has no owner yet that could be meant. Throws ChatError `forbidden`, and `invalid_field` where nobody is named, or two are. */
+/** For what has no owner yet that could be meant. Throws ChatError `forbidden`, also where two users are named, and `invalid_field` where nobody is. */
 export function requireUser(identity: Identity, { header, field }: Named): string {
-  if (header !== undefined && field !== undefined && header !== field) throw headerFault('The header X-User-Id names another user than user_id.')
+  // Who puts the header there, as a gateway may, is not to be talked round by the body.
+  if (header !== undefined && field !== undefined && header !== field) throw new ChatError('forbidden', 'The header X-User-Id names another user than user_id.')
   const userId = actingUser(identity, field ?? header)
   if (userId === null) throw headerFault('user_id, or the header X-User-Id, says which user the request is for.')
   return userId
