@@ -80,6 +80,7 @@ t.test('what was said before begins the conversation, and a conversation goes on
   t.match([refused.status, await refused.json()], [400, { code: 'invalid_field', errors: [{ pointer: '/context' }] }])
   t.match(await (await edge.post('/chat', { message: 'Go on', conversation_id, user_id: 'bob' })).json(), { status: 404, code: 'conversation_not_found' })
   t.match(await (await edge.post('/chat', { message: 'Go on' })).json(), { status: 400, code: 'invalid_field' })
+  t.match(await (await edge.post('/chat', { message: 'Go on', user_id: 'bob' }, { 'X-User-Id': 'ann' })).json(), { status: 403, code: 'forbidden' }, 'of two users')
 })
 
 t.test('a request sent twice under one key is answered once, whichever form the second takes', async (t) => {
