@@ -38,7 +38,7 @@ export function chatHandlers(context: ChatContext): Handlers<{ chat: typeof chat
       }
       const known = await endedBefore(service, turn)
       if (call.body.stream !== true) return waitForReply(context, turn, known, call.request, preferences, beganAt)
-      const left = (): void => abandoned.left(turn.userId, turn.turnId)
+      const left = (): void => clientLeft(abandoned, turn)
       return replyStream({ service, turn, known, keepAliveMs: context.keepAliveMs, resumes: false, onLeft: left }, headersOf(turn))
     },
     streamChat: async (call) => {
@@ -60,7 +60,7 @@ async function waitForReply(context: ChatContext, turn: BegunTurn, known: TurnSt
   clearTimeout(timer)
   if (reply !== null) return answerOf(turn, reply, (monotonic() - beganAt) / 1_000, preferences)
   // Nobody sees what is answered to a client that went away.
-  if (request.isGone) abandoned.left(turn.userId, turn.turnId)
+  if (request.isGone) clientLeft(abandoned, turn)
   return deferred(context, turn, preferences)
 }
 
@@ -73,6 +73,11 @@ function answerOf(turn: BegunTurn, { text, end }: WholeReply, seconds: number, p
     case 'broken':
       return problemOf(errorOf(end), headers)
   }
+}
+
+/** Only the request that began the turn says what becomes of it: a repetition of one that wanted it written anyway does not. */
+function clientLeft(abandoned: AbandonedTurns, { userId, turnId, accepted }: BegunTurn): void {
+  if (!accepted.duplicate) abandoned.left(userId, turnId)
 }
 
 /** The client has said how long it waits, and the server is so busy that the reply would not be there by then. */

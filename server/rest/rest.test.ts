@@ -189,8 +189,10 @@ t.test('a client that leaves has a minute to come back, and then its turn is sto
   }
   await leave(false, 'a')
   await leave(true, 'b')
-  const kept = await (await edge.post('/chat', { message: 'Hi', user_id: 'ann' }, { Prefer: 'respond-async' })).json()
+  const kept = await (await edge.post('/chat', { message: 'Hi', user_id: 'ann' }, { Prefer: 'respond-async', 'Idempotency-Key': 'c' })).json()
   await bridge.run()
+  const repetition = await edge.post('/chat', { message: 'Hi', user_id: 'ann', stream: true }, { 'Idempotency-Key': 'c' })
+  await repetition.body?.cancel()
   const returned = await edge.post('/chat', { message: 'Hi', user_id: 'ann', stream: true }, { 'Idempotency-Key': 'b' })
   t.equal(runtime.counts().turns, 3)
   edge.pass(61_000)
