@@ -101,7 +101,7 @@ export class Conversations implements ConversationService {
   async turn(userId: string | null, turnId: string): Promise<TurnStatus> {
     const actor = this.#options.actorOfTurn(turnId)
     const active = actor?.state.turns.find((turn) => turn.turnId === turnId)
-    const found = actor === undefined || active === undefined ? await this.#storedTurn(turnId) : statusOf(actor.state, active)
+    const found = actor === undefined || active === undefined ? await this.#storedTurn(userId, turnId) : statusOf(actor.state, active)
     if (found === null || (userId !== null && found.userId !== userId)) throw new ChatError('turn_not_found')
     return found
   }
@@ -233,10 +233,11 @@ export class Conversations implements ConversationService {
     return row.state === 'finished' || row.state === 'failed' ? null : row.conversationId
   }
 
-  async #storedTurn(turnId: string): Promise<TurnStatus | null> {
+  async #storedTurn(userId: string | null, turnId: string): Promise<TurnStatus | null> {
     const { store } = this.#options
     const row = await store.turn(turnId)
-    if (row === null) return null
+    // A stranger must not learn from the time that a reply was read.
+    if (row === null || (userId !== null && row.userId !== userId)) return null
     const ended = row.state === 'finished' || row.state === 'failed'
     const reply = ended ? await store.reply(row.conversationId, row.replyMessageId) : null
     // Gone meanwhile, with its conversation.

@@ -107,6 +107,12 @@ t.test('nobody is told of a turn of another, and nobody of one that is not there
   const { edge, id } = await newChat(t, postgres)
   const { turn_id } = await send(edge, 'ann', id, 'go')
   const { service } = edge.runtime
+  const { turn_id: ended } = await send(edge, 'ann', await create(edge), 'go')
+  await service.stop('ann', { type: 'turn.stop', turn_id: ended })
+  const reads = t.capture(edge.store, 'reply', edge.store.reply)
+  t.equal(await code(service.turn('bob', ended)), 'turn_not_found')
+  t.same(reads(), [], 'nor has to wait for what is not theirs')
+  t.match(await service.turn('ann', ended), { state: 'finished' })
   t.equal(await code(service.turn('bob', turn_id)), 'turn_not_found')
   t.equal(await code(service.turn('bob', turn_id.replace(/.$/, (last) => (last === '0' ? '1' : '0')))), 'turn_not_found')
   t.equal(await code(service.follow('bob', { conversationId: id, turnId: turn_id, position: { attempt: 1, offset: 0 } }, new Listener(turn_id), () => undefined)), 'turn_not_found')
