@@ -2,6 +2,9 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import t from 'tap'
+import { openAiOperations } from '../../protocol/openai/operations.ts'
+import type { Operation } from '../../protocol/rest/operation.ts'
+import { restOperations } from '../../protocol/rest/operations.ts'
 import { scriptedService } from '../testing/scripted-service.ts'
 import { startTestEdge } from '../testing/test-edge.ts'
 import { ClientAddresses } from './client-address.ts'
@@ -136,6 +139,20 @@ t.test('a page of another origin may neither act nor read', async (t) => {
   }
   for (const name of ['evil.example', 'evil.example:8001', '127.0.0.1.evil.example', '10.0.0.1']) t.match(await ask('GET', `Host: ${name}\r\nX-User-Id: u\r\n`), /^HTTP\/1.1 421 [^]*"code":"wrong_host"/, name)
   for (const name of ['localhost', 'LOCALHOST:8001', '[::1]:8001', 'a.localhost']) t.match(await ask('GET', `Host: ${name}\r\nX-User-Id: u\r\n`), /^HTTP\/1.1 200 /, name)
+})
+
+t.test('a page of the list may send every header that an operation takes, and read every one that it answers', async (t) => {
+  const { edge } = await startTestEdge(t, { allowedOrigins: ['https://app.example'] })
+  const Origin = 'https://app.example'
+  const listOf = async (method: string, name: string): Promise<readonly string[]> => {
+    const { headers } = await fetch(`http://127.0.0.1:${edge.port}/v1/models`, { method, headers: { Origin, 'Access-Control-Request-Method': 'GET' } })
+    return (headers.get(name) ?? '').toLowerCase().split(', ')
+  }
+  const [sent, read] = [await listOf('OPTIONS', 'access-control-allow-headers'), await listOf('GET', 'access-control-expose-headers')]
+  const operations: readonly Operation[] = [...Object.values(restOperations), ...Object.values(openAiOperations)]
+  t.same(operations.flatMap(({ headers }) => Object.keys(headers?.properties ?? {})).filter((name) => !sent.includes(name)), [])
+  const answered = operations.flatMap(({ responses }) => Object.values(responses).flatMap(({ headers }) => Object.keys(headers ?? {})))
+  t.same([...answered, 'Retry-After-Ms', 'X-Client-Request-Id', 'X-Should-Retry'].filter((name) => !read.includes(name.toLowerCase())), [])
 })
 
 t.test('a page of the list may, and preflights say so', async (t) => {
