@@ -274,3 +274,29 @@ t.test('a stream whose client goes away ends, and one under way is told of a dra
   await drained
   t.same(heard, ['draining', 'closed'])
 })
+
+t.test('a stream that begins while the server stops is told so at once', async (t) => {
+  const { handler, opened } = streaming()
+  let asked = (): void => {}
+  const wasAsked = new Promise<void>((resolve) => (asked = resolve))
+  let answer = (): void => {}
+  const mayAnswer = new Promise<void>((resolve) => (answer = resolve))
+  const { port, exchanges } = await serve(t, {
+    stream: async (call) => {
+      asked()
+      await mayAnswer
+      return handler(call)
+    },
+  })
+  const leaving = new AbortController()
+  const stream = fetch(`http://127.0.0.1:${port}/stream`, { signal: leaving.signal }).catch(() => null)
+  await wasAsked
+  const drained = exchanges.drain(10_000)
+  answer()
+  const { sink, heard } = await opened
+  await new Promise(setImmediate)
+  t.same(heard, ['draining'])
+  sink.cut()
+  await drained
+  await stream
+})

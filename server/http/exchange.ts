@@ -146,6 +146,8 @@ export class Exchange implements SinkOwner {
     this.#move('streaming')
     sendHead(this.#res, answer)
     sink.listen(answer.open(sink))
+    // The others were told before this one began.
+    if (this.#owner.isDraining) sink.draining()
   }
 
   #aborted(): void {
