@@ -40,7 +40,7 @@ export const listConversations = {
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, description: '50 where absent' })),
   }),
   headers: Type.Object(ActingFor),
-  example: { query: { limit: 2 } },
+  example: { query: { user_id: 'user123', limit: 2 } },
   responses: {
     200: {
       description: 'A page; `Link` names the next one',

@@ -1,4 +1,5 @@
 /** The page at /docs: what the HTTP API does, made from the operations when the page is built. */
+import { Fragment } from 'react'
 import { allOperations, groupOf, operationGroups, type OperationGroup } from '../../protocol/docs/operation-groups.ts'
 import type { Operation } from '../../protocol/rest/operation.ts'
 import { exampleOrigin } from './curl.ts'
@@ -42,8 +43,13 @@ export function ApiPage() {
         </p>
         <h2 id="promises">Promises</h2>
         <p>
-          A turn that was accepted is stored: its reply is written to its end, whichever process dies, and can be read again. Repeat a request whose answer you did not get with the same <code>Idempotency-Key</code> or <code>client_message_id</code>:
+          A turn that was accepted is stored, and ends: its reply goes on whichever process dies, and can be read again. Repeat a request whose answer you did not get with the same <code>Idempotency-Key</code> or <code>client_message_id</code>:
           nothing starts twice. A stream that breaks goes on at the next character, at any server, with <code>Last-Event-ID</code>.
+        </p>
+        <h2 id="limits">Limits</h2>
+        <p>
+          The headers <code>RateLimit-Policy</code> and <code>RateLimit</code> tell what may be asked for and what is left of it. A request that is too much gets 429, and <code>Retry-After</code> says when to come back; a repetition under its key is never
+          refused for it.
         </p>
         <h2 id="problems">Errors</h2>
         <p>
@@ -76,7 +82,7 @@ function Contents({ groups }: { readonly groups: readonly FilledGroup[] }) {
             {operations.map(([id, { method, path }]) => (
               <li key={id}>
                 <a href={`#${id}`}>
-                  <span className={`method ${method}`}>{method.toUpperCase()}</span> {path}
+                  <span className={`method ${method}`}>{method.toUpperCase()}</span> <Path path={path} />
                 </a>
               </li>
             ))}
@@ -85,4 +91,14 @@ function Contents({ groups }: { readonly groups: readonly FilledGroup[] }) {
       ))}
     </>
   )
+}
+
+/** Broken between its segments, where it is too long for a line. */
+function Path({ path }: { readonly path: string }) {
+  return path.split(/(?=\/)/).map((segment, at) => (
+    <Fragment key={at}>
+      {at === 0 ? null : <wbr />}
+      {segment}
+    </Fragment>
+  ))
 }
