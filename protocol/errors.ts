@@ -41,7 +41,7 @@ export const errorCatalogue = {
   conversation_not_found: { message: 'There is no such conversation of yours.', status: 404, retryable: false },
   conversation_not_open: { message: 'Open the conversation first.', status: 409, retryable: false },
   message_not_found: { message: 'There is no such message in this conversation.', status: 404, retryable: false },
-  turn_not_found: { message: 'There is no such unfinished turn of yours.', status: 404, retryable: false },
+  turn_not_found: { message: 'There is no such turn of yours.', status: 404, retryable: false },
   model_not_found: { message: 'There is no such model.', status: 404, retryable: false },
   not_editable: { message: 'Only a message of a user can be edited, and only a reply or its user message regenerated.', status: 409, retryable: false },
   idempotency_conflict: { message: 'This client id was used before with other content.', status: 409, retryable: false },
