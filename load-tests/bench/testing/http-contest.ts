@@ -38,8 +38,12 @@ interface Round {
 
 export interface Result {
   readonly name: string
+  /** CPU milliseconds a second while nobody asks. */
+  readonly idle: number
   readonly rounds: readonly Round[]
 }
+
+const idleMs = 5_000
 
 const ours = 'ChatterBot'
 const postgresSettings = { fsync: 'on', full_page_writes: 'on', shared_buffers: '256MB', max_connections: '150' }
@@ -63,8 +67,10 @@ export async function hold(contest: Contest, leftOut: (name: string, why: string
       contestants.push({ name, port: peer.port, cpu: () => cpuOf(peer) })
     }
 
-    const results = contestants.map(({ name }) => ({ name, rounds: [] as Round[] }))
     for (const { port } of contestants) await ask(port, specification, contest.kind, { ...contest, questionsEach: 1 })
+    const idleSince = contestants.map(({ cpu }) => cpu())
+    await new Promise((resolve) => setTimeout(resolve, idleMs))
+    const results = contestants.map(({ name, cpu }, index) => ({ name, idle: (total(since(idleSince[index] as CpuTimes, cpu())) / idleMs) * 1e6, rounds: [] as Round[] }))
     for (let round = 0; round < contest.rounds; round += 1) {
       const floor = await ask(cluster.enginePort, engineDirectly, contest.kind, contest)
       for (const [index, { port, cpu }] of contestants.entries()) {
@@ -120,6 +126,8 @@ export function tableOf(results: readonly Result[], unit: string, unitsEach: num
       return `| ${cells.join(' | ')} |`
     }),
     ...(mine === undefined ? [] : ['', `Of ours: ${[...(mine.rounds[0]?.parts.keys() ?? [])].map((name) => `${name} ${figure(spread(perUnit(mine, ({ parts }) => parts.get(name) ?? 0)).median)}`).join(', ')}.`]),
+    '',
+    `While nobody asks, ms of CPU a second: ${results.map(({ name, idle }) => `${name} ${figure(idle)}`).join(', ')}.`,
     ...new Set(results.flatMap(({ name, rounds }) => rounds.flatMap(({ failures }) => failures.slice(0, 1).map((why) => `\nA failure of ${name}: ${why}`)))),
   ]
 }
