@@ -2,7 +2,7 @@
  * POST /chat, answered once its reply is stored: ChatterBot's cluster beside the specification's own design. CPU of the
  * servers a chat, and what is added to the time that the engine takes for the same reply when it is asked directly.
  *
- *     npm run build && node dist/load-tests/bench/http-chat.bench.js [people, as 1,100,1000] [rounds] [tokens a reply]
+ *     npm run build && node dist/load-tests/bench/http-chat.bench.js [people, as 1,100,1000] [rounds] [tokens a reply] [folder for profiles]
  */
 import { circumstances } from './testing/cluster-under-test.ts'
 import { hold, tableOf } from './testing/http-contest.ts'
@@ -17,7 +17,7 @@ for (const people of levels) {
   const tokensPerSecond = 100
   const questionsEach = people < 10 ? 40 : 4
   const leftOut: string[] = []
-  const results = await hold({ kind: 'chat', people, questionsEach, withinMs: people < 10 ? 0 : firstTokenMs, tokens, tokensPerSecond, firstTokenMs, rounds }, (name, why) => leftOut.push(`Left out: ${name} (${why}).`))
+  const results = await hold({ kind: 'chat', people, questionsEach, withinMs: people < 10 ? 0 : firstTokenMs, tokens, tokensPerSecond, firstTokenMs, rounds, profiles: process.argv[5] }, (name, why) => leftOut.push(`Left out: ${name} (${why}).`))
   process.stdout.write(
     [
       `### Chats with replies of ${tokens} tokens, ${people} at once, ${rounds} rounds`,

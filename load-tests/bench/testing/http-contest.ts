@@ -15,8 +15,8 @@ export interface Contest extends Load {
   readonly tokensPerSecond: number
   readonly firstTokenMs: number
   readonly rounds: number
-  /** A long one takes the place of many. */
-  readonly without?: readonly string[]
+  /** Folder for profiles of the cluster's processes, where they are to be made. */
+  readonly profiles?: string | undefined
 }
 
 interface Contestant {
@@ -54,20 +54,19 @@ export async function hold(contest: Contest, leftOut: (name: string, why: string
   const stops: (() => Promise<void>)[] = [() => postgres.stop()]
   try {
     const shards = [await postgres.createDatabase('shard_1'), await postgres.createDatabase('shard_2')]
-    const cluster = await startCluster({ edges: 1, bridges: 1, tokensPerSecond: contest.tokensPerSecond, firstTokenMs: contest.firstTokenMs, replyTokens: contest.tokens, databaseUrls: shards })
+    const cluster = await startCluster({ edges: 1, bridges: 1, tokensPerSecond: contest.tokensPerSecond, firstTokenMs: contest.firstTokenMs, replyTokens: contest.tokens, databaseUrls: shards, profiles: contest.profiles })
     stops.unshift(() => cluster.stop())
     const isOwn = (name: string): boolean => name !== 'load client' && name !== 'engine'
     const contestants: Contestant[] = [{ name: ours, port: cluster.port, cpu: () => new Map([...cluster.cpu()].filter(([name]) => isOwn(name))) }]
     for (const engineClient of ['httpx', 'aiohttp'] as const) {
       const name = `FastAPI + ${engineClient}`
-      if (contest.without?.includes(name)) continue
       const peer = await startFastapi({ engineClient, engineUrl: cluster.engineUrl, databaseUrl: await postgres.createDatabase(engineClient) }).catch((error: unknown) => leftOut(name, String(error)))
       if (peer === undefined) continue
       stops.unshift(() => peer.stop())
       contestants.push({ name, port: peer.port, cpu: () => cpuOf(peer) })
     }
 
-    for (const { port } of contestants) await ask(port, specification, contest.kind, { ...contest, questionsEach: 1 })
+    for (const { port } of contestants) await ask(port, specification, contest.kind, contest)
     const idleSince = contestants.map(({ cpu }) => cpu())
     await new Promise((resolve) => setTimeout(resolve, idleMs))
     const results = contestants.map(({ name, cpu }, index) => ({ name, idle: (total(since(idleSince[index] as CpuTimes, cpu())) / idleMs) * 1e6, rounds: [] as Round[] }))
