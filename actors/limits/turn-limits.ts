@@ -169,8 +169,8 @@ function slower(asked: Lane | undefined, plan: Lane): Lane {
   return asked !== undefined && lanes.indexOf(asked) > lanes.indexOf(plan) ? asked : plan
 }
 
-function originBy(plan: Plan, command: TurnCommand, { lane, traceparent }: TurnOrigin, defaultMaxTokens: number): Origin {
+function originBy(plan: Plan, command: TurnCommand, { lane, traceparent, kept }: TurnOrigin, defaultMaxTokens: number): Origin {
   const asked = command.type === 'message.send' ? command.params?.max_tokens : undefined
   const most = plan.max_tokens === null ? null : Math.min(plan.max_tokens, asked ?? defaultMaxTokens)
-  return { lane: slower(lane, plan.lane), ...(traceparent === undefined ? {} : { traceparent }), ...(most === null ? {} : { max_tokens: most }) }
+  return { lane: slower(lane, plan.lane), ...(traceparent === undefined ? {} : { traceparent }), ...(most === null ? {} : { max_tokens: most }), ...(kept === undefined ? {} : { kept }) }
 }

@@ -64,6 +64,8 @@ export class ConversationActor {
   readonly #mailbox = new Mailbox(mailboxCapacity)
   readonly #waiting = new Map<number, (answer: Answer) => void>()
   readonly #movedListeners = new Set<() => void>()
+  /** Unfinished turns that are written to their end, whether anybody listens or not. */
+  readonly #kept = new Set<string>()
   #state: ConversationState
   #token: OwnerToken
   #nextKey = 1
@@ -133,6 +135,15 @@ export class ConversationActor {
   left(): void {
     this.#unheardSince = this.#host.now()
     this.touch()
+  }
+
+  /** Of an unfinished turn: it is not to be stopped for want of listeners. The next owner does not know. */
+  keep(turnId: string): void {
+    if (this.#state.turns.some((turn) => turn.turnId === turnId)) this.#kept.add(turnId)
+  }
+
+  keeps(turnId: string): boolean {
+    return this.#kept.has(turnId)
   }
 
   /** It was used just now. */
@@ -365,7 +376,11 @@ export class ConversationActor {
   }
 
   #indexTurns(before: readonly Turn[], after: readonly Turn[]): void {
-    for (const turn of before) if (!after.some((other) => other.turnId === turn.turnId)) this.#host.turnRemoved(turn.turnId)
+    for (const { turnId } of before) {
+      if (after.some((other) => other.turnId === turnId)) continue
+      this.#kept.delete(turnId)
+      this.#host.turnRemoved(turnId)
+    }
     for (const turn of after) if (!before.some((other) => other.turnId === turn.turnId)) this.#host.turnAdded(turn.turnId, this)
   }
 }

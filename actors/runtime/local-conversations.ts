@@ -60,7 +60,13 @@ export class LocalConversations {
     return { turn, subscription: subscription(actor, subscribeAfter({ turns: [turn] }, actor.feed, client), onMoved) }
   }
 
-  accept(actor: ConversationActor, command: AcceptCommand, origin: Origin): Promise<ReplyOf<'message.send'>> {
+  async accept(actor: ConversationActor, command: AcceptCommand, origin: Origin): Promise<ReplyOf<'message.send'>> {
+    const reply = await this.#begin(actor, command, origin)
+    if (origin.kept === true) actor.keep(reply.turn_id)
+    return reply
+  }
+
+  #begin(actor: ConversationActor, command: AcceptCommand, origin: Origin): Promise<ReplyOf<'message.send'>> {
     const { store } = this.#options
     switch (command.type) {
       case 'message.send':
@@ -98,9 +104,9 @@ export class LocalConversations {
     throw errorOf(answer)
   }
 
-  /** Stops the turn where nobody has had the conversation open for so long. Null: the turn has ended. */
+  /** Stops the turn where nobody has had the conversation open for so long. Null: the turn has ended, or is to be written to its end. */
   async stopUnheard(actor: ConversationActor, turnId: string, forMs: number): Promise<{ readonly askAgainMs: number } | null> {
-    if (!actor.state.turns.some((turn) => turn.turnId === turnId)) return null
+    if (!actor.state.turns.some((turn) => turn.turnId === turnId) || actor.keeps(turnId)) return null
     const { unheardMs } = actor
     if (unheardMs < forMs) return { askAgainMs: forMs - unheardMs }
     await this.stop(actor, turnId)

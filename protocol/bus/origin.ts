@@ -12,5 +12,6 @@ export const Origin = Type.Object({
   lane: Type.Optional(Lane),
   traceparent: Type.Optional(Traceparent),
   max_tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: 131072, description: 'The reply may not be longer, whatever the command asks for' })),
+  kept: Type.Optional(Type.Boolean({ description: 'The reply is written to its end, whether anybody listens or not' })),
 })
 export type Origin = Static<typeof Origin>

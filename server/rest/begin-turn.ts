@@ -24,8 +24,8 @@ export interface BegunTurn {
   readonly accepted: ReplyOf<'message.send'>
 }
 
-/** Rejects with ChatError. */
-export async function beginTurn(service: Pick<ConversationService, 'create' | 'send' | 'delete'>, { body, headers, identity, request }: TurnRequest): Promise<BegunTurn> {
+/** `kept`: its reply is written to its end, whether anybody listens or not. Rejects with ChatError. */
+export async function beginTurn(service: Pick<ConversationService, 'create' | 'send' | 'delete'>, { body, headers, identity, request }: TurnRequest, kept: boolean): Promise<BegunTurn> {
   const userId = requireUser(identity, { header: headers['x-user-id'], field: body.user_id })
   const key = body.client_message_id ?? headers['idempotency-key']
   if (body.conversation_id !== undefined && (body.context ?? []).length > 0) {
@@ -44,7 +44,7 @@ export async function beginTurn(service: Pick<ConversationService, 'create' | 's
     ...(params === undefined ? {} : { params }),
   }
   try {
-    const accepted = await service.send(userId, command, { identity, historyBytes: historyBytes(historyFrom(body.context ?? [])), ...(traceparent === null ? {} : { traceparent }) })
+    const accepted = await service.send(userId, command, { identity, historyBytes: historyBytes(historyFrom(body.context ?? [])), ...(traceparent === null ? {} : { traceparent }), ...(kept ? { kept } : {}) })
     return { userId, conversationId, turnId: accepted.turn_id, accepted }
   } catch (error) {
     // Who is refused again and again must not leave a conversation each time. One under a key is the next try's.

@@ -30,9 +30,10 @@ export function chatHandlers(context: ChatContext): Handlers<{ chat: typeof chat
   return {
     chat: async (call) => {
       const beganAt = context.monotonic()
-      const turn = await beginTurn(service, call)
       const preferences = parsePrefer(call.headers.prefer)
-      if (preferences.respondAsync || waitsInVain(preferences, context.load())) {
+      const isDeferred = preferences.respondAsync || waitsInVain(preferences, context.load())
+      const turn = await beginTurn(service, call, isDeferred)
+      if (isDeferred) {
         abandoned.keep(turn.turnId)
         return deferred(context, turn, preferences)
       }
@@ -42,7 +43,7 @@ export function chatHandlers(context: ChatContext): Handlers<{ chat: typeof chat
       return replyStream({ service, turn, known, keepAliveMs: context.keepAliveMs, resumes: false, onLeft: left }, headersOf(turn))
     },
     streamChat: async (call) => {
-      const turn = await beginTurn(service, call)
+      const turn = await beginTurn(service, call, true)
       abandoned.keep(turn.turnId)
       const { streamEndpoint } = await turnAddresses(context.streamTickets, turn)
       return json(200, { status: 'streaming', correlation_id: turn.turnId, stream_endpoint: streamEndpoint }, headersOf(turn))

@@ -58,6 +58,23 @@ t.test('a turn that another edge owns is stopped too once its client was away fo
   t.same([owner, other].map(({ actors }) => actors.runtime.counts().turns), [0, 0])
 })
 
+t.test('who left, and then asks another server under the same key for a reply to be read later, gets all of it', async (t) => {
+  const world = await newWorld(t, postgres)
+  const [edge, other] = [await startLiveEdge(t, world), await startLiveEdge(t, world, 'edge-2')]
+  const bridge = world.bridge()
+  const body = { message: 'Hi', user_id: 'ann', client_message_id: 'once' }
+  await askAndLeave(edge, '/chat', body, () => bridge.run())
+  const { status_url } = await (await other.post('/chat', body, { Prefer: 'respond-async' })).json()
+  const stopped = { message: 'Ho', user_id: 'ann' }
+  await askAndLeave(edge, '/chat', stopped, () => bridge.run())
+  t.equal(edge.actors.runtime.counts().turns, 2)
+  while (edge.actors.runtime.counts().turns > 1) {
+    edge.pass(2_000)
+    await soon()
+  }
+  t.match(await (await other.get(status_url)).json(), { status: 'running' })
+})
+
 t.test('clients that leave in every way leave nothing behind', async (t) => {
   const world = await newWorld(t, postgres)
   const [edge, other] = [await startLiveEdge(t, world), await startLiveEdge(t, world, 'edge-2')]

@@ -56,7 +56,7 @@ export async function startLiveEdge(t: TestContext, world: World, node = 'edge-1
 
 /** The door keeps limits, and takes who asks out of a turn's origin: that is nothing for the bus. This one lets all pass. */
 function withOpenDoor(service: ConversationService): ConversationService {
-  const known = ({ lane, traceparent }: TurnOrigin = {}): TurnOrigin => ({ ...(lane === undefined ? {} : { lane }), ...(traceparent === undefined ? {} : { traceparent }) })
+  const known = ({ lane, traceparent, kept }: TurnOrigin = {}): TurnOrigin => ({ ...(kept === undefined ? {} : { kept }), ...(lane === undefined ? {} : { lane }), ...(traceparent === undefined ? {} : { traceparent }) })
   return new Proxy(service, {
     get: (target, name) => {
       if (name === 'send') return (...[userId, command, origin]: Parameters<ConversationService['send']>) => target.send(userId, command, known(origin))
