@@ -33,7 +33,7 @@ export const chat = {
       schema: ChatResponse,
       example: { response: 'Relativity refers to...', conversation_id: examples.conversationId, processing_time: 1.234 },
       eventStream: examples.events,
-      headers: { ...turnHeaders, 'Preference-Applied': 'What was done of `Prefer`' },
+      headers: { ...turnHeaders, 'X-Finish-Reason': 'Of a whole reply: why it ended, `stop`, `length`, `stopped` or `filtered`. Of any but `stop` there may be more to say', 'Preference-Applied': 'What was done of `Prefer`' },
     },
     202: {
       description: 'The reply is being written',

@@ -13,7 +13,7 @@ const preflightSeconds = 7_200
 /** What OpenAI's client for browsers tells of itself with every request. */
 const openAiClientHeaders = 'OpenAI-Organization, OpenAI-Project, X-Client-Request-Id, X-Stainless-Arch, X-Stainless-Helper-Method, X-Stainless-Lang, X-Stainless-OS, X-Stainless-Package-Version, X-Stainless-Retry-Count, X-Stainless-Runtime, X-Stainless-Runtime-Version, X-Stainless-Timeout'
 const requestHeaders = `Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer, X-API-Key, X-Request-Id, X-User-Id, traceparent, ${openAiClientHeaders}`
-const exposedHeaders = 'Content-Disposition, ETag, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, Retry-After-Ms, X-Client-Request-Id, X-Conversation-Id, X-Correlation-Id, X-Request-Id, X-Should-Retry'
+const exposedHeaders = 'Content-Disposition, ETag, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, Retry-After-Ms, X-Client-Request-Id, X-Conversation-Id, X-Correlation-Id, X-Finish-Reason, X-Request-Id, X-Should-Retry'
 /** Ask for nothing to be done; what a page of another origin gets for them it cannot read. */
 const safeMethods = new Set(['get', 'head', 'options'])
 

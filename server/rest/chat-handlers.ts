@@ -69,7 +69,7 @@ function answerOf(turn: BegunTurn, { text, end }: WholeReply, seconds: number, p
   const headers = { ...headersOf(turn), ...applied(preferences) }
   switch (end.type) {
     case 'finished':
-      return json(200, { response: text, conversation_id: turn.conversationId, processing_time: Math.round(seconds * 1_000) / 1_000 }, headers)
+      return json(200, { response: text, conversation_id: turn.conversationId, processing_time: Math.round(seconds * 1_000) / 1_000 }, { ...headers, 'X-Finish-Reason': end.reason })
     case 'failed':
     case 'broken':
       return problemOf(errorOf(end), headers)

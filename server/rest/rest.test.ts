@@ -37,6 +37,7 @@ t.test('the endpoints of the specification do to the letter what it says', async
   t.ok(said.processing_time > 0 && said.processing_time < 30, 'in seconds')
   t.same(Object.keys(said), ['response', 'conversation_id', 'processing_time'])
   t.match(chat.headers.get('x-correlation-id'), /^[0-9a-f-]{36}$/)
+  t.equal(chat.headers.get('x-finish-reason'), 'stop')
 
   const begun = await (await edge.post('/stream-chat', { message: 'Tell me about quantum physics', user_id: 'user123', context: [], stream: true })).json()
   t.match(begun, { status: 'streaming', correlation_id: /^[0-9a-f-]{36}$/, stream_endpoint: `/stream/${begun.correlation_id}` })
@@ -153,7 +154,8 @@ t.test('who would rather come back is told where, and a turn can be looked at an
   const world = await newWorld(t, postgres)
   const edge = await startLiveEdge(t, world)
   const bridge = world.bridge()
-  const answer = await edge.post('/chat', { message: 'Hi', user_id: 'ann' }, { Prefer: 'respond-async' })
+  const key = { 'Idempotency-Key': 'k' }
+  const answer = await edge.post('/chat', { message: 'Hi', user_id: 'ann' }, { Prefer: 'respond-async', ...key })
   const { correlation_id, status_url, stream_endpoint } = await answer.json()
   t.match([answer.status, ...['preference-applied', 'location'].map((name) => answer.headers.get(name))], [202, 'respond-async', status_url])
   t.match(await (await edge.get(status_url)).json(), { correlation_id, status: 'queued', response: null, stream_endpoint })
@@ -168,6 +170,8 @@ t.test('who would rather come back is told where, and a turn can be looked at an
   const stopped = await fetch(edge.url + status_url, { method: 'DELETE' })
   t.equal(stopped.status, 204)
   t.match(await (await edge.get(status_url)).json(), { status: 'finished', reason: 'stopped', response: 'Hello there', usage: null })
+  const whole = await edge.post('/chat', { message: 'Hi', user_id: 'ann' }, key)
+  t.match([whole.headers.get('x-finish-reason'), await whole.json()], ['stopped', { response: 'Hello there' }])
   await reader?.cancel()
   t.equal((await fetch(edge.url + status_url, { method: 'DELETE' })).status, 204, 'again')
   t.equal((await fetch(`${edge.url}/turns/${correlation_id}`, { method: 'DELETE', headers: { 'X-User-Id': 'bob' } })).status, 404)
