@@ -1,60 +1,16 @@
-/** What the operator's command line says. */
-import { parseArgs } from 'node:util'
-import { isTurnId } from '../protocol/ids.ts'
-
-export const usage = `Dead letters: jobs of turns that were given up.
-
-  npm run dead-letters -- list [--after POSITION] [--limit N]   the oldest first, 50 at a time
-  npm run dead-letters -- show TURN_ID
-  npm run dead-letters -- retry TURN_ID      ask for another reply, as a new turn; then discard the letter
-  npm run dead-letters -- discard TURN_ID
-
-  --json   JSON, a line a letter
-
-NATS_URL says where the cluster's NATS is.
-Exit codes: 0 done, 1 refused or not found, 64 not understood, 69 nobody answers, 78 configuration.
-`
-
-export type Command =
-  | { readonly type: 'help' }
-  | { readonly type: 'list'; readonly json: boolean; readonly after: number; readonly limit: number }
-  | { readonly type: 'show' | 'retry' | 'discard'; readonly json: boolean; readonly turnId: string }
+/** What the command lines of operators' programs have in common. */
+import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { readConfig, type Config } from '../platform/config/config.ts'
+import { reportAndExit } from '../platform/lifecycle/report-fault.ts'
+import { exitCodes } from '../platform/lifecycle/startup-fault.ts'
 
 /** What was not understood, in words for people. */
 export class UsageFault extends Error {
   override readonly name = 'UsageFault'
 }
 
-const options = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, after: { type: 'string' }, limit: { type: 'string' } } as const
-const mostListed = 1_000
-
 /** Throws UsageFault. */
-export function readCommand(args: readonly string[]): Command {
-  const { values, positionals } = parse(args)
-  const [name, ...operands] = positionals
-  const json = values.json ?? false
-  if (values.help === true || name === 'help') return { type: 'help' }
-  switch (name) {
-    case undefined:
-      throw new UsageFault('No command.')
-    case 'list':
-      if (operands.length > 0) throw new UsageFault('list takes no turn id.')
-      return { type: 'list', json, after: wholeNumber('--after', values.after ?? '0', 0, Number.MAX_SAFE_INTEGER), limit: wholeNumber('--limit', values.limit ?? '50', 1, mostListed) }
-    case 'show':
-    case 'retry':
-    case 'discard': {
-      const [id] = operands
-      if (values.after !== undefined || values.limit !== undefined) throw new UsageFault('--after and --limit are for list.')
-      if (id === undefined || operands.length > 1) throw new UsageFault(`${name} takes one turn id.`)
-      if (!isTurnId(id)) throw new UsageFault(`${JSON.stringify(id.slice(0, 100))} is no turn id.`)
-      return { type: name, json, turnId: id }
-    }
-    default:
-      throw new UsageFault(`There is no command ${JSON.stringify(name.slice(0, 100))}.`)
-  }
-}
-
-function parse(args: readonly string[]) {
+export function parseCommandLine<Options extends NonNullable<ParseArgsConfig['options']>>(args: readonly string[], options: Options) {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true })
   } catch (error) {
@@ -62,8 +18,35 @@ function parse(args: readonly string[]) {
   }
 }
 
-function wholeNumber(name: string, text: string, min: number, max: number): number {
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || value < min || value > max) throw new UsageFault(`${name} takes a whole number from ${min} to ${max}.`)
-  return value
+export interface Output {
+  print(text: string): void
+  complain(text: string): void
+}
+
+export interface OperatorProgram<Command extends { readonly type: string }> {
+  readonly usage: string
+  readonly args: readonly string[]
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Throws UsageFault. */
+  readonly read: (args: readonly string[]) => Command | { readonly type: 'help' }
+  /** Resolves with the exit code. */
+  readonly run: (command: Exclude<Command, { readonly type: 'help' }>, config: Config, output: Output) => Promise<number>
+  /** What an error means to an operator: a StartupFault, where one can tell. */
+  readonly asFault: (error: unknown) => unknown
+}
+
+/** To its exit code. Never rejects. */
+export async function runOperatorProgram<Command extends { readonly type: string }>({ usage, args, environment, read, run, asFault }: OperatorProgram<Command>): Promise<void> {
+  const output: Output = { print: (text) => void process.stdout.write(text), complain: (text) => void process.stderr.write(text) }
+  try {
+    const command = read(args)
+    if (command.type === 'help') return output.print(usage)
+    // This process has no name among the others, and needs none.
+    const config = readConfig({ CHATTERBOT_NODE_ID: 'operator', ...environment })
+    process.exitCode = await run(command as Exclude<Command, { readonly type: 'help' }>, config, output)
+  } catch (error) {
+    if (!(error instanceof UsageFault)) return reportAndExit(asFault(error))
+    output.complain(`${error.message}\n\n${usage}`)
+    process.exitCode = exitCodes.usage
+  }
 }

@@ -1,20 +1,4 @@
 // `npm run dead-letters -- list`: the operator's command for the jobs of turns that were given up.
-import path from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { compile } from './compile.mjs'
-import { install } from './install.mjs'
-import { requireNode } from './node-version.mjs'
-import { root } from './run-command.mjs'
-import { reportFailure } from './steps.mjs'
+import { runOperator } from './run-operator.mjs'
 
-requireNode()
-try {
-  await install()
-  await compile()
-} catch (error) {
-  reportFailure(error)
-}
-if (!process.exitCode) {
-  process.setSourceMapsEnabled(true)
-  await import(pathToFileURL(path.join(root, 'dist', 'operator', 'main.js')).href)
-}
+await runOperator('dead-letters')

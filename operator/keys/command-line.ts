@@ -1,9 +1,8 @@
 /** What the command line of `npm run keys` says. */
-import { parseArgs } from 'node:util'
 import { permissions, type Permission } from '../../protocol/permissions.ts'
 import { isName } from '../../protocol/text.ts'
 import { limits } from '../../protocol/websocket/limits.ts'
-import { UsageFault } from '../command-line.ts'
+import { parseCommandLine, UsageFault } from '../command-line.ts'
 import { durationOf } from '../text-tables.ts'
 
 /** Everything but what is for operators. */
@@ -58,7 +57,7 @@ const options = {
   overlap: { type: 'string' },
 } as const
 
-type Values = ReturnType<typeof parse>['values']
+type Values = ReturnType<typeof parseCommandLine<typeof options>>['values']
 
 /** Which options a command takes besides --json and --help. */
 const taken = {
@@ -70,7 +69,7 @@ const taken = {
 
 /** Throws UsageFault. */
 export function readKeysCommand(args: readonly string[]): KeysCommand {
-  const { values, positionals } = parse(args)
+  const { values, positionals } = parseCommandLine(args, options)
   const [name, ...operands] = positionals
   if (values.help === true || name === 'help') return { type: 'help' }
   if (name === undefined) throw new UsageFault('No command.')
@@ -130,12 +129,4 @@ function duration(name: string, text: string): number {
   const ms = durationOf(text)
   if (ms === null) throw new UsageFault(`${name} takes a time such as 90d, 24h, 30min or 0s.`)
   return ms
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true })
-  } catch (error) {
-    throw new UsageFault(error instanceof Error ? error.message : String(error))
-  }
 }

@@ -10,7 +10,7 @@ import { connectClient } from './standalone-process.ts'
 
 t.setTimeout(120_000)
 
-const program = fileURLToPath(new URL('../../operator/main.js', import.meta.url))
+const program = fileURLToPath(new URL('../../operator/dead-letters/main.js', import.meta.url))
 const operator = (env: Readonly<Record<string, string>>, ...args: string[]) => runProgram({ command: process.execPath, args: [program, ...args], env })
 
 t.test('an operator finds the turn that nobody answered in time, has it tried again, and its user gets the reply', async (t) => {

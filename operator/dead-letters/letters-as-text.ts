@@ -1,5 +1,5 @@
-import type { StoredDeadLetter } from '../platform/bus/dead-letters.ts'
-import { age, fieldLines, table } from './text-tables.ts'
+import type { StoredDeadLetter } from '../../platform/bus/dead-letters.ts'
+import { age, fieldLines, table } from '../text-tables.ts'
 
 /** The fields of a letter, by the names that they bear on the bus. */
 export function letterFields(letter: StoredDeadLetter): Readonly<Record<string, string | number | null>> {

@@ -1,9 +1,9 @@
 /** The operator's command for dead letters. It needs nothing but the bus: an edge carries a retry out. */
-import { decodeRetryReply, encodeBus } from '../protocol/bus/codec.ts'
-import type { RetryReply } from '../protocol/bus/retry.ts'
-import { busVersion, retrySubject } from '../protocol/bus/subjects.ts'
-import type { Channel } from '../platform/bus/channel.ts'
-import type { DeadLetters, StoredDeadLetter } from '../platform/bus/dead-letters.ts'
+import { decodeRetryReply, encodeBus } from '../../protocol/bus/codec.ts'
+import type { RetryReply } from '../../protocol/bus/retry.ts'
+import { busVersion, retrySubject } from '../../protocol/bus/subjects.ts'
+import type { Channel } from '../../platform/bus/channel.ts'
+import type { DeadLetters, StoredDeadLetter } from '../../platform/bus/dead-letters.ts'
 import type { Command } from './command-line.ts'
 import { letterFields, letterLines, lettersTable } from './letters-as-text.ts'
 

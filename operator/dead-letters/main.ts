@@ -1,38 +1,19 @@
 /** The operator's command for dead letters, as a program. */
-import { BusMessageError } from '../protocol/bus/codec.ts'
-import { BusError } from '../platform/bus/channel.ts'
-import { NatsBus } from '../platform/bus/nats/nats-bus.ts'
-import { readConfig } from '../platform/config/config.ts'
-import { reportAndExit } from '../platform/lifecycle/report-fault.ts'
-import { exitCodes, StartupFault } from '../platform/lifecycle/startup-fault.ts'
-import { createLogger } from '../platform/logging/logger.ts'
-import { readCommand, usage, UsageFault } from './command-line.ts'
+import { BusMessageError } from '../../protocol/bus/codec.ts'
+import { BusError } from '../../platform/bus/channel.ts'
+import { NatsBus } from '../../platform/bus/nats/nats-bus.ts'
+import type { Config } from '../../platform/config/config.ts'
+import { exitCodes, StartupFault } from '../../platform/lifecycle/startup-fault.ts'
+import { createLogger } from '../../platform/logging/logger.ts'
+import { runOperatorProgram, type Output } from '../command-line.ts'
+import { readCommand, usage, type Command } from './command-line.ts'
 import { runDeadLetters } from './dead-letters-command.ts'
 
-/** EX_USAGE of sysexits.h. */
-const misused = 64
 const connectWithinMs = 5_000
 
-const print = (text: string): void => void process.stdout.write(text)
-const complain = (text: string): void => void process.stderr.write(text)
+await runOperatorProgram({ usage, args: process.argv.slice(2), environment: process.env, read: readCommand, run, asFault })
 
-try {
-  process.exitCode = await run(process.argv.slice(2))
-} catch (error) {
-  if (error instanceof UsageFault) {
-    complain(`${error.message}\n\n${usage}`)
-    process.exitCode = misused
-  } else reportAndExit(asFault(error))
-}
-
-async function run(args: readonly string[]): Promise<number> {
-  const command = readCommand(args)
-  if (command.type === 'help') {
-    print(usage)
-    return 0
-  }
-  // This process has no name among the others, and needs none.
-  const config = readConfig({ CHATTERBOT_NODE_ID: 'operator', ...process.env })
+async function run(command: Exclude<Command, { type: 'help' }>, config: Config, output: Output): Promise<number> {
   if (config.NATS_URL.length === 0) {
     throw new StartupFault(
       'NATS_URL is not set. A process that was started by `npm start` keeps its dead letters in its own memory, where no other can see them.',
@@ -44,7 +25,7 @@ async function run(args: readonly string[]): Promise<number> {
   const bus = new NatsBus({ urls: config.NATS_URL, name: 'chatterbot operator', logger, keepsStreams: false, connectWithinMs })
   try {
     await bus.start()
-    return await runDeadLetters(command, { deadLetters: bus.deadLetters, channel: bus.channel, now: Date.now, print, complain })
+    return await runDeadLetters(command, { deadLetters: bus.deadLetters, channel: bus.channel, now: Date.now, ...output })
   } finally {
     await bus.stop()
   }
