@@ -10,38 +10,41 @@ const ramp = (share: number): string => `${Math.max(1, Math.round(holdS * share)
 /** Most people chat over WebSockets; programs use the rest. */
 const mix: readonly (readonly [Exec, number])[] = [['websocketChat', 0.7], ['restChat', 0.1], ['streamChat', 0.1], ['openaiChat', 0.1]]
 
-type Stages = readonly { readonly duration: string; readonly share: number }[]
+interface Shape {
+  /** Share of the people who are there from the start. */
+  readonly begins: number
+  readonly stages: readonly { readonly duration: string; readonly share: number }[]
+}
 
 const shapes = {
   /** A few of everything: does it work at all? */
-  smoke: [{ duration: `${holdS}s`, share: 1 }],
+  smoke: { begins: 1, stages: [{ duration: `${holdS}s`, share: 1 }] },
   /** A usual day. */
-  average: [{ duration: ramp(0.2), share: 1 }, { duration: `${holdS}s`, share: 1 }, { duration: ramp(0.2), share: 0 }],
+  average: { begins: 0, stages: [{ duration: ramp(0.2), share: 1 }, { duration: `${holdS}s`, share: 1 }, { duration: ramp(0.2), share: 0 }] },
   /** Half as many again as there should be. */
-  stress: [{ duration: ramp(0.2), share: 1 }, { duration: ramp(0.3), share: 1.5 }, { duration: `${holdS}s`, share: 1.5 }, { duration: ramp(0.2), share: 0 }],
+  stress: { begins: 0, stages: [{ duration: ramp(0.2), share: 1 }, { duration: ramp(0.3), share: 1.5 }, { duration: `${holdS}s`, share: 1.5 }, { duration: ramp(0.2), share: 0 }] },
   /** Everybody at once. */
-  spike: [{ duration: ramp(0.2), share: 0.1 }, { duration: '2s', share: 1 }, { duration: `${holdS}s`, share: 1 }, { duration: '2s', share: 0.1 }, { duration: ramp(0.2), share: 0 }],
+  spike: { begins: 0, stages: [{ duration: ramp(0.2), share: 0.1 }, { duration: '2s', share: 1 }, { duration: `${holdS}s`, share: 1 }, { duration: '2s', share: 0.1 }, { duration: ramp(0.2), share: 0 }] },
   /** A usual day, for as long as it takes to see what grows. */
-  soak: [{ duration: ramp(0.05), share: 1 }, { duration: `${holdS}s`, share: 1 }, { duration: ramp(0.05), share: 0 }],
+  soak: { begins: 0, stages: [{ duration: ramp(0.05), share: 1 }, { duration: `${holdS}s`, share: 1 }, { duration: ramp(0.05), share: 0 }] },
   /** More and more, until the thresholds end it. */
-  breakpoint: [{ duration: `${holdS}s`, share: 1 }],
-} as const satisfies Readonly<Record<string, Stages>>
+  breakpoint: { begins: 0, stages: [{ duration: `${holdS}s`, share: 1 }] },
+} as const satisfies Readonly<Record<string, Shape>>
 
 export function scenariosOf(name: string): Record<string, Scenario> {
   // All over WebSockets, all of whose connections break in the same second (websocket-chat.ts).
   if (name === 'storm') return { websocketChat: ramping('websocketChat', 1, shapes.average) }
-  const shape: Stages | undefined = (shapes as Readonly<Record<string, Stages>>)[name]
+  const shape: Shape | undefined = (shapes as Readonly<Record<string, Shape>>)[name]
   if (shape === undefined) throw new Error(`There is no scenario ${name}: ${[...Object.keys(shapes), 'storm'].join(', ')}.`)
   return Object.fromEntries(mix.map(([exec, share]) => [exec, ramping(exec, share, shape)]))
 }
 
-function ramping(exec: Exec, share: number, stages: Stages): Scenario {
+function ramping(exec: Exec, share: number, { begins, stages }: Shape): Scenario {
   const count = (of: number): number => Math.max(of > 0 ? 1 : 0, Math.round(people * share * of))
-  const [first] = stages
   return {
     executor: 'ramping-vus',
     exec,
-    startVUs: first !== undefined && stages.length === 1 && first.share === 1 && people <= 50 ? count(1) : 0,
+    startVUs: count(begins),
     stages: stages.map(({ duration, share: of }) => ({ duration, target: count(of) })),
     // A conversation that is under way ends in peace.
     gracefulRampDown: '60s',

@@ -1,5 +1,6 @@
 /** The command line of `npm run load`. */
 import { parseArgs } from 'node:util'
+import { readTime, readWhole } from '../quantities.ts'
 
 export const scenarios = ['smoke', 'average', 'stress', 'spike', 'soak', 'breakpoint', 'storm'] as const
 export type Scenario = (typeof scenarios)[number]
@@ -33,7 +34,6 @@ export const usage = `npm run load -- [options]
 A key for a server that wants one is read from the environment, CHATTERBOT_API_KEY: a command line is for all to see.
 Programs are limited as they are for everybody: give the plan of the key, or the server's options, room for the load.`
 
-const units = { s: 1, m: 60, h: 3_600 } as const
 const usualHoldS: Partial<Record<Scenario, number>> = { smoke: 10, soak: 3_600 }
 
 /** Throws RangeError and TypeError that say what is wrong. */
@@ -49,11 +49,11 @@ export function readArguments(args: readonly string[]): Arguments | 'help' {
   return {
     url: readUrl(values.url ?? 'http://127.0.0.1:8001'),
     scenario,
-    people: readWhole('people', values.people, scenario === 'smoke' ? 10 : 200, 1, 1_000_000),
-    holdS: values.hold === undefined ? (usualHoldS[scenario] ?? 60) : readTime(values.hold),
-    thinkS: readWhole('think', values.think, 5, 0, 3_600),
-    turns: readWhole('turns', values.turns, 4, 1, 10_000),
-    tokens: readWhole('tokens', values.tokens, 60, 1, 9_000),
+    people: readWhole('people', values.people ?? (scenario === 'smoke' ? '10' : '200'), 1, 1_000_000),
+    holdS: values.hold === undefined ? (usualHoldS[scenario] ?? 60) : readTime('hold', values.hold),
+    thinkS: readWhole('think', values.think ?? '5', 0, 3_600),
+    turns: readWhole('turns', values.turns ?? '4', 1, 10_000),
+    tokens: readWhole('tokens', values.tokens ?? '60', 1, 9_000),
     verifies: values.verify,
     model: values.model ?? null,
     report: values.report ?? 'load-report',
@@ -65,17 +65,4 @@ function readUrl(text: string): string {
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) throw new RangeError('--url: not a URL that begins with http:// or https://.')
   if (url.username !== '' || url.password !== '') throw new RangeError('--url: credentials do not belong into it; see --help.')
   return url.origin
-}
-
-function readTime(text: string): number {
-  const [, count, unit] = /^(\d{1,6})([smh])$/.exec(text) ?? []
-  if (count === undefined) throw new RangeError(`--hold: ${JSON.stringify(text)} is not a time such as 90s, 10m or 2h.`)
-  return Number(count) * units[unit as keyof typeof units]
-}
-
-function readWhole(name: string, text: string | undefined, usual: number, least: number, most: number): number {
-  if (text === undefined) return usual
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || value < least || value > most) throw new RangeError(`--${name}: ${JSON.stringify(text)} is not a whole number from ${least} to ${most}.`)
-  return value
 }

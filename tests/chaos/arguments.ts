@@ -1,5 +1,6 @@
 /** The command line of `npm run chaos`. */
 import { parseArgs } from 'node:util'
+import { readTime, readWhole } from '../../load-tests/quantities.ts'
 
 export interface Arguments {
   readonly durationMs: number
@@ -16,8 +17,6 @@ export const usage = `npm run chaos -- [options]
   --faults A,B        only these (all; --help lists them)
   --conversations N   that talk at a time (12)`
 
-const units = { s: 1_000, m: 60_000, h: 3_600_000 } as const
-
 /** Throws RangeError that says what is wrong. `names`: the faults that there are. */
 export function readArguments(args: readonly string[], names: readonly string[], randomSeed: number): Arguments | 'help' {
   const { values } = parseArgs({
@@ -28,17 +27,5 @@ export function readArguments(args: readonly string[], names: readonly string[],
   const faults = values.faults.split(',').map((name) => name.trim()).filter((name) => name !== '')
   const unknown = faults.filter((name) => !names.includes(name))
   if (unknown.length > 0) throw new RangeError(`There is no fault ${unknown.join(', ')}. There are ${names.join(', ')}.`)
-  return { durationMs: readDuration(values.duration), seed: readWhole('seed', values.seed, 0, 2 ** 32 - 1), faults, conversations: readWhole('conversations', values.conversations, 1, 200) }
-}
-
-function readDuration(text: string): number {
-  const [, count, unit] = /^(\d{1,6})([smh])$/.exec(text) ?? []
-  if (count === undefined) throw new RangeError(`--duration: ${JSON.stringify(text)} is not a time such as 90s, 10m or 2h.`)
-  return Number(count) * units[unit as keyof typeof units]
-}
-
-function readWhole(name: string, text: string, least: number, most: number): number {
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || value < least || value > most) throw new RangeError(`--${name}: ${JSON.stringify(text)} is not a whole number from ${least} to ${most}.`)
-  return value
+  return { durationMs: readTime('duration', values.duration) * 1_000, seed: readWhole('seed', values.seed, 0, 2 ** 32 - 1), faults, conversations: readWhole('conversations', values.conversations, 1, 200) }
 }
