@@ -4,24 +4,7 @@ import { ConversationSummary } from '../websocket/commands/conversation-list.ts'
 import { Cursor, TurnSnapshot } from '../websocket/commands/conversation-open.ts'
 import { ConnectionLimits } from '../websocket/commands/hello.ts'
 import { Load, Message, Params, Timing, TurnError, Usage } from '../websocket/fields.ts'
-
-export interface Keywords {
-  readonly type?: string
-  readonly const?: string
-  readonly description?: string
-  readonly anyOf?: readonly Keywords[]
-  readonly properties?: Record<string, Keywords>
-  readonly required?: readonly string[]
-  readonly items?: Keywords
-  readonly maxItems?: number
-  readonly pattern?: string
-  readonly format?: string
-  readonly minLength?: number
-  readonly maxLength?: number
-  readonly minimum?: number
-  readonly exclusiveMinimum?: number
-  readonly maximum?: number
-}
+import { descriptionOf, type SchemaKeywords } from './schema-keywords.ts'
 
 /** Objects that several messages share, or that deserve a table of their own. */
 export const namedObjects: Record<string, TSchema> = { Message, TurnSnapshot, Cursor, Params, ConversationSummary, ConnectionLimits, Load, Usage, Timing, TurnError }
@@ -35,25 +18,20 @@ export function nameOf(schema: unknown): string | undefined {
 
 /** A schema used as a field may be a copy of the one that was named, but says the same. */
 function identityOf(schema: unknown): string {
-  const { type, required, properties } = schema as Keywords
+  const { type, required, properties } = schema as SchemaKeywords
   return JSON.stringify({ type, required, properties })
 }
 
 export function fieldTable(schema: TSchema, leaveOut: readonly string[] = []): string {
-  const { properties = {}, required = [] } = schema as Keywords
+  const { properties = {}, required = [] } = schema as SchemaKeywords
   const rows = Object.entries(properties)
     .filter(([name]) => !leaveOut.includes(name))
-    .map(([name, field]) => `| \`${name}\` | ${typeText(field)} | ${required.includes(name) ? 'yes' : 'no'} | ${field.description ?? descriptionWithin(field)} |`)
+    .map(([name, field]) => `| \`${name}\` | ${typeText(field)} | ${required.includes(name) ? 'yes' : 'no'} | ${descriptionOf(field)} |`)
   if (rows.length === 0) return 'No fields of its own.'
   return ['| field | type | always | meaning |', '|---|---|---|---|', ...rows].join('\n')
 }
 
-/** Of a union with null the description stands at the other branch. */
-function descriptionWithin(field: Keywords): string {
-  return field.anyOf?.find((branch) => branch.description !== undefined)?.description ?? ''
-}
-
-export function typeText(schema: Keywords): string {
+export function typeText(schema: SchemaKeywords): string {
   const name = nameOf(schema)
   if (name !== undefined) return `[${name}](#${name.toLowerCase()})`
   if (schema.anyOf !== undefined) return schema.anyOf.map(typeText).join(' or ')
@@ -67,14 +45,14 @@ export function typeText(schema: Keywords): string {
   }
 }
 
-function stringText({ pattern, format, minLength, maxLength }: Keywords): string {
+function stringText({ pattern, format, minLength, maxLength }: SchemaKeywords): string {
   if (pattern !== undefined) return 'string, a UUIDv7'
   if (format === 'date-time') return 'string, a time'
   if (maxLength === undefined) return 'string'
   return `string of ${minLength ?? 0} to ${maxLength} characters`
 }
 
-function rangeText({ minimum, exclusiveMinimum, maximum }: Keywords): string {
+function rangeText({ minimum, exclusiveMinimum, maximum }: SchemaKeywords): string {
   const most = maximum === undefined || maximum === Number.MAX_SAFE_INTEGER ? '' : ` to ${maximum}`
   if (exclusiveMinimum !== undefined) return ` above ${exclusiveMinimum}${most}`
   if (minimum === undefined) return ''

@@ -1,12 +1,13 @@
+import type { SchemaKeywords } from '../../protocol/docs/schema-keywords.ts'
 import { Inline } from './prose.tsx'
-import { fieldRows, type FieldRow, type Schema } from './schema-text.ts'
+import { fieldRows, type FieldRow } from './schema-text.ts'
 
 /** Which fields are marked: those that must be there, or those that may be missing. */
 type Marks = 'required' | 'optional' | 'nothing'
 
 interface FieldTableProps {
   readonly caption: string
-  readonly schema: Schema
+  readonly schema: SchemaKeywords
   readonly nameOf?: (name: string) => string
   readonly marks: Marks
 }

@@ -1,22 +1,5 @@
 /** Schemas as people read them. */
-export interface Schema {
-  readonly type?: string
-  readonly const?: unknown
-  readonly enum?: readonly unknown[]
-  readonly description?: string
-  readonly anyOf?: readonly Schema[]
-  readonly properties?: Readonly<Record<string, Schema>>
-  readonly required?: readonly string[]
-  readonly items?: Schema
-  readonly minItems?: number
-  readonly maxItems?: number
-  readonly format?: string
-  readonly minLength?: number
-  readonly maxLength?: number
-  readonly minimum?: number
-  readonly exclusiveMinimum?: number
-  readonly maximum?: number
-}
+import { descriptionOf, type SchemaKeywords } from '../../protocol/docs/schema-keywords.ts'
 
 export interface FieldRow {
   readonly name: string
@@ -30,7 +13,7 @@ export interface FieldRow {
 const maxDepth = 4
 
 /** The fields of an object, each followed by those within it. */
-export function fieldRows(schema: Schema, depth = 0): readonly FieldRow[] {
+export function fieldRows(schema: SchemaKeywords, depth = 0): readonly FieldRow[] {
   if (depth > maxDepth) return []
   return branchesOf(schema).flatMap(({ properties = {}, required = [] }) =>
     Object.entries(properties).flatMap(([name, field]) => [
@@ -41,20 +24,15 @@ export function fieldRows(schema: Schema, depth = 0): readonly FieldRow[] {
 }
 
 /** What an array's fields are, or the schema itself. */
-function within(schema: Schema): Schema {
+function within(schema: SchemaKeywords): SchemaKeywords {
   return branchesOf(schema).find(({ items }) => items !== undefined)?.items ?? schema
 }
 
-function branchesOf(schema: Schema): readonly Schema[] {
+function branchesOf(schema: SchemaKeywords): readonly SchemaKeywords[] {
   return schema.anyOf?.flatMap(branchesOf) ?? [schema]
 }
 
-/** Of a union the description may stand at one of its branches. */
-function descriptionOf({ description, anyOf }: Schema): string {
-  return description ?? anyOf?.find((branch) => branch.description !== undefined)?.description ?? ''
-}
-
-export function typeText(schema: Schema): string {
+export function typeText(schema: SchemaKeywords): string {
   if (schema.anyOf !== undefined) return [...new Set(schema.anyOf.map(typeText))].join(' or ')
   if (schema.const !== undefined) return JSON.stringify(schema.const)
   if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(' or ')
@@ -71,13 +49,13 @@ export function typeText(schema: Schema): string {
   }
 }
 
-function stringText({ format, minLength, maxLength }: Schema): string {
+function stringText({ format, minLength, maxLength }: SchemaKeywords): string {
   if (format === 'date-time') return 'time, ISO 8601'
   if (maxLength === undefined) return 'string'
   return `string, ${minLength ?? 0} to ${maxLength.toLocaleString('en')} characters`
 }
 
-function rangeText({ minimum, exclusiveMinimum, maximum }: Schema): string {
+function rangeText({ minimum, exclusiveMinimum, maximum }: SchemaKeywords): string {
   const most = maximum === undefined || maximum === Number.MAX_SAFE_INTEGER ? '' : `${maximum.toLocaleString('en')}`
   if (exclusiveMinimum !== undefined) return `, above ${exclusiveMinimum}${most === '' ? '' : `, at most ${most}`}`
   if (minimum === undefined) return most === '' ? '' : `, at most ${most}`
