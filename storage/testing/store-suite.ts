@@ -2,11 +2,12 @@
 import fc from 'fast-check'
 import type { Test } from 'tap'
 import { ChatError } from '../../protocol/errors.ts'
-import { bucketOfId, bucketOfUser, newTurnId } from '../../protocol/ids.ts'
-import type { Message } from '../../protocol/websocket/fields.ts'
-import type { ConversationRow, ConversationStore, WriteResult } from '../conversation-store.ts'
+import { bucketOfId, newTurnId } from '../../protocol/ids.ts'
+import type { ConversationStore, WriteResult } from '../conversation-store.ts'
+import { conversationSuite } from './conversation-suite.ts'
+import { historySuite } from './history-suite.ts'
 import { StoreModel, stepArbitrary, writeFor } from './store-model.ts'
-import { acceptTurn, beginTurn, claimed, createConversation, endTurn, hashOf, Owned, ownConversation, unique, wide } from './writes.ts'
+import { acceptTurn, beginTurn, claimed, endTurn, hashOf, ownConversation, wide } from './writes.ts'
 
 export interface StoreProcess {
   readonly store: ConversationStore
@@ -23,121 +24,7 @@ export function storeSuite(t: Test, startProcess: (node: string) => Promise<Stor
   })
   t.teardown(() => process.stop())
 
-  t.test('a conversation is created once per client id, and a repeat must ask for the same', async (t) => {
-    const userId = unique('user')
-    const first = { userId, clientConversationId: 'c1', title: null, model: 'm', system: 'Be brief.' }
-    const row = await store.createConversation(first)
-    t.match(row, { userId, title: null, model: 'm', system: 'Be brief.', lastMessageId: null })
-    t.equal(bucketOfId(row.conversationId), bucketOfUser(userId))
-    t.same(await store.createConversation(first), row)
-    await t.rejects(store.createConversation({ ...first, system: 'Be long.' }), { code: 'idempotency_conflict' })
-    t.not((await store.createConversation({ ...first, clientConversationId: null })).conversationId, row.conversationId)
-    t.not((await store.createConversation({ ...first, userId: unique('user') })).conversationId, row.conversationId)
-    t.same(await store.conversation(row.conversationId), row)
-    t.equal(await store.conversation(row.conversationId + 1024 * 1_000_000), null)
-    await t.rejects(store.createConversation({ ...first, clientConversationId: null, system: 'x'.repeat(32 * 1024 + 1) }), { code: 'invalid_field' })
-    await t.rejects(store.createConversation({ ...first, clientConversationId: null, title: '\0' }), { code: 'invalid_field' })
-  })
-
-  t.test('a conversation begins with the history that it is given, and the next message follows it', async (t) => {
-    const userId = unique('user')
-    const history = [...Array.from({ length: 100 }, (_, n) => ({ role: n % 2 === 0 ? 'user' : 'assistant', content: `message ${n} ünïcödé 😀` }) as const), { role: 'system', content: '' } as const]
-    const input = { userId, clientConversationId: 'c1', title: null, model: null, system: null, history }
-    const row = await store.createConversation(input)
-    const { messages } = await store.messagesBefore(row.conversationId, wide)
-    t.same(messages.map(({ role, content, turn_id }) => ({ role, content, turn_id })), history.map((message) => ({ ...message, turn_id: null })))
-    t.same(messages.map(({ parent_id }) => parent_id), [null, ...messages.slice(0, -1).map(({ message_id }) => message_id)])
-    t.ok(messages.every(({ message_id, created_at }) => bucketOfId(message_id) === bucketOfUser(userId) && created_at === new Date(row.createdAt).toISOString()))
-    t.equal(row.lastMessageId, messages.at(-1)?.message_id)
-    t.same(await store.createConversation(input), row)
-    await t.rejects(store.createConversation({ ...input, history: history.slice(1) }), { code: 'idempotency_conflict' })
-    await t.rejects(store.createConversation({ ...input, history: [] }), { code: 'idempotency_conflict' })
-    await t.rejects(store.createConversation({ ...input, expiresAfterMs: 60_000 }), { code: 'idempotency_conflict' })
-    t.equal((await store.messagesBefore(row.conversationId, wide)).messages.length, 101)
-    const owned = new Owned(store, row, claimed(await store.claim(row.conversationId)).token)
-    const { userMessageId } = await owned.exchange('and then?', 'nothing', row.lastMessageId)
-    t.ok(userMessageId > (row.lastMessageId as number))
-    t.equal((await store.path(row.conversationId, { leaf: userMessageId, ...wide })).messages.length, 102)
-    const faulty = { ...input, clientConversationId: null }
-    await t.rejects(store.createConversation({ ...faulty, history: [...history, { role: 'user', content: 'x'.repeat(32 * 1024 + 1) }] }), { code: 'invalid_field' })
-    await t.rejects(store.createConversation({ ...faulty, history: [{ role: 'user', content: '\0' }] }), { code: 'invalid_field' })
-    t.equal((await store.listConversations(userId, { limit: 10 })).conversations.length, 1, 'nothing is left of those')
-  })
-
-  t.test('a history of 2,000 messages and 1 MiB is taken', async (t) => {
-    const history = Array.from({ length: 2_000 }, () => ({ role: 'user', content: 'x'.repeat(524) }) as const)
-    const row = await store.createConversation({ userId: unique('user'), clientConversationId: null, title: null, model: null, system: null, history })
-    t.equal((await pagesAfter(store, row.conversationId, { limit: 200, maxBytes: 1 << 20 })).flat().length, 2_000)
-  })
-
-  t.test('a title given later does not make a repeated create a conflict', async (t) => {
-    const input = { userId: unique('user'), clientConversationId: 'c1', title: null, model: null, system: null }
-    const row = await store.createConversation(input)
-    const owned = new Owned(store, row, claimed(await store.claim(row.conversationId)).token)
-    t.same(await owned.write({ title: 'first' }), { status: 'committed' })
-    t.same(await owned.write({ title: 'second' }), { status: 'committed' })
-    t.equal((await store.createConversation(input)).title, 'first')
-  })
-
-  t.test('a conversation is renamed whatever title it has, and stays where it is in the list', async (t) => {
-    const userId = unique('user')
-    const owned = await ownConversation(store, userId)
-    const other = await createConversation(store, userId)
-    await owned.write({ title: 'first' })
-    for (let n = 0; n < 2; n += 1) t.same(await owned.write({ rename: 'second' }), { status: 'committed' })
-    t.same(await owned.write({ title: 'third' }), { status: 'committed' })
-    t.same((await store.listConversations(userId, { limit: 2 })).conversations.map(({ conversationId, title }) => [conversationId, title]), [[other.conversationId, null], [owned.id, 'second']])
-    t.match(await owned.write({ rename: '\0' }), { status: 'refused' })
-  })
-
-  t.test('a deleted conversation is gone for everybody at once, and its rows go later', async (t) => {
-    const userId = unique('user')
-    const row = await store.createConversation({ userId, clientConversationId: 'c1', title: null, model: null, system: null })
-    const owned = new Owned(store, row, claimed(await store.claim(row.conversationId)).token)
-    const { turnId, userMessageId } = await owned.exchange('hello', 'there')
-    const running = acceptTurn(owned.id, { acceptedAt: 1_000 })
-    await owned.write({ accept: running })
-    await owned.write({ begin: beginTurn(running.turnId) })
-    const { token } = owned
-    owned.token = { ...token, epoch: token.epoch + 1 }
-    t.same(await owned.write({ remove: true }), { status: 'stale' }, 'by its owner alone')
-    owned.token = token
-    for (let n = 0; n < 2; n += 1) t.same(await owned.write({ remove: true }), { status: 'committed' }, 'the same again is found made')
-    t.equal(await store.conversation(owned.id), null)
-    t.same((await store.listConversations(userId, { limit: 2 })).conversations, [])
-    t.same((await store.messagesBefore(owned.id, wide)).messages, [])
-    t.same((await store.messagesAfter(owned.id, { after: 0, ...wide })).messages, [])
-    for (const id of [turnId, running.turnId]) t.equal(await store.turn(id), null)
-    t.equal(await store.acceptedTurn(owned.id, running.clientMessageId), null)
-    t.same(await store.claim(owned.id), { status: 'not_found' })
-    t.same([...(await store.stillOwned(new Map([[owned.id, owned.token]]))).owned], [])
-    t.notOk((await store.sweep({ olderThan: 2_000, limit: 1_000 })).some((swept) => swept.conversationId === owned.id))
-    t.same(await owned.write({ ends: [endTurn(running.turnId, 1)] }), { status: 'stale' })
-    t.not((await store.createConversation({ userId, clientConversationId: 'c1', title: null, model: null, system: null })).conversationId, owned.id)
-    while (await store.purge({ limit: 1 }));
-    t.equal(await store.message(owned.id, userMessageId), null)
-    t.same(await owned.write({ remove: true }), { status: 'stale' }, 'nothing is known of it any more')
-  })
-
-  t.test('conversations are listed by their last use, a page at a time', async (t) => {
-    const userId = unique('user')
-    const rows: ConversationRow[] = []
-    for (let n = 0; n < 5; n += 1) rows.push(await createConversation(store, userId))
-    await createConversation(store)
-    const used = rows[1]?.conversationId as number
-    const owned = new Owned(store, rows[1] as ConversationRow, claimed(await store.claim(used)).token)
-    await owned.write({ accept: acceptTurn(used, { acceptedAt: Date.now() + 5_000 }) })
-    const pages: number[][] = []
-    for (let before: number | undefined; ; ) {
-      const page = await store.listConversations(userId, { limit: 2, ...(before === undefined ? {} : { before }) })
-      pages.push(page.conversations.map(({ conversationId }) => conversationId))
-      before = pages.at(-1)?.at(-1)
-      if (!page.hasMore) break
-    }
-    t.same(pages.map(({ length }) => length), [2, 2, 1])
-    t.same(pages.flat(), [used, ...[4, 3, 2, 0].map((n) => rows[n]?.conversationId)])
-    t.same(await store.listConversations(unique('user'), { limit: 2, before: used }), { conversations: [], hasMore: false })
-  })
+  conversationSuite(t, () => store)
 
   t.test('a claim gives a new epoch and what is unfinished; the token before is stale from then on', async (t) => {
     const owned = await ownConversation(store)
@@ -317,59 +204,7 @@ export function storeSuite(t: Test, startProcess: (node: string) => Promise<Stor
     await fc.assert(property, { numRuns: 25 })
   })
 
-  t.test('pages joined are all messages, whatever their sizes, and keep to their limits', async (t) => {
-    const shape = fc.array(fc.tuple(fc.nat(3), fc.integer({ min: 0, max: 3000 })), { minLength: 1, maxLength: 12 })
-    const property = fc.asyncProperty(shape, fc.integer({ min: 1, max: 7 }), fc.integer({ min: 1, max: 9000 }), async (turns, limit, maxBytes) => {
-      const owned = await ownConversation(store)
-      const all: Message[] = []
-      for (const [back, length] of turns) {
-        const parent = all.at(-1 - back * 2)?.message_id ?? null
-        const ids = await owned.exchange('q'.repeat(length), 'é'.repeat(length >> 1), parent)
-        for (const id of [ids.userMessageId, ids.replyMessageId]) all.push((await store.message(owned.id, id)) as Message)
-      }
-      checkPages(t, all, await pagesBefore(store, owned.id, { limit, maxBytes }), { limit, maxBytes })
-      checkPages(t, all, (await pagesAfter(store, owned.id, { limit, maxBytes })).reverse(), { limit, maxBytes })
-      for (const leaf of all) {
-        const path: Message[] = []
-        for (let at: number | null = leaf.message_id; at !== null; ) {
-          const page = await store.path(owned.id, { leaf: at, limit, maxBytes })
-          t.ok(page.messages.length <= limit && (page.messages.length === 1 || bytesOf(page.messages) <= maxBytes))
-          path.unshift(...page.messages)
-          at = page.more
-        }
-        t.same(path, ancestry(all, leaf))
-      }
-    })
-    await fc.assert(property, { numRuns: 12 })
-    const empty = await createConversation(store)
-    t.same(await store.messagesBefore(empty.conversationId, wide), { messages: [], hasMore: false })
-    t.same(await store.messagesAfter(empty.conversationId, { after: 0, ...wide }), { messages: [], hasMore: false })
-    t.same(await store.path(empty.conversationId, { leaf: 1024, ...wide }), { messages: [], more: null })
-  })
-
-  t.test('an export is all messages in their order, and may be left at any time', async (t) => {
-    const history = Array.from({ length: 300 }, (_, n) => ({ role: 'user', content: `${n} ${'é'.repeat(n * 10)}` }) as const)
-    const row = await store.createConversation({ userId: unique('user'), clientConversationId: null, title: null, model: null, system: null, history })
-    const owned = new Owned(store, row, claimed(await store.claim(row.conversationId)).token)
-    await owned.exchange('and', 'more', null)
-    const { signal } = new AbortController()
-    const batches: (readonly Message[])[] = []
-    for await (const batch of store.exportMessages(owned.id, signal)) batches.push(batch)
-    t.same(batches.flat(), (await pagesAfter(store, owned.id, { limit: 200, maxBytes: 1 << 20 })).reverse().flat())
-    t.equal(batches.flat().length, 302)
-    t.ok(batches.every((batch) => batch.length > 0 && batch.length <= 64))
-    for (let n = 0; n < 10; n += 1) {
-      for await (const batch of store.exportMessages(owned.id, signal)) if (batch[0] !== undefined) break
-      const leaving = new AbortController()
-      const left = store.exportMessages(owned.id, leaving.signal)
-      await left.next()
-      leaving.abort(new Error('gone'))
-      await t.rejects(left.next(), { message: 'gone' })
-      await t.rejects(store.exportMessages(owned.id, leaving.signal).next(), { message: 'gone' })
-    }
-    t.same(await store.exportMessages((await createConversation(store)).conversationId, signal).next(), { done: true, value: undefined })
-    t.same(await store.exportMessages(owned.id + 1024 * 1_000_000, signal).next(), { done: true, value: undefined })
-  })
+  historySuite(t, () => store)
 
   t.test('the sweep finds queued and running turns, the oldest first', async (t) => {
     const owned = await ownConversation(store)
@@ -425,44 +260,4 @@ export function storeSuite(t: Test, startProcess: (node: string) => Promise<Stor
     t.match(result.unfinished, [{ turnId: accept.turnId }])
     t.match((await store.messagesBefore(owned.id, wide)).messages, [{ content: 'kept' }])
   })
-}
-
-interface PageLimits {
-  readonly limit: number
-  readonly maxBytes: number
-}
-
-async function pagesBefore(store: ConversationStore, conversationId: number, limits: PageLimits): Promise<(readonly Message[])[]> {
-  const pages: (readonly Message[])[] = []
-  for (let before: number | undefined; ; ) {
-    const page = await store.messagesBefore(conversationId, { ...limits, ...(before === undefined ? {} : { before }) })
-    pages.unshift(page.messages)
-    before = page.messages[0]?.message_id
-    if (!page.hasMore) return pages
-  }
-}
-
-/** The newest first. */
-async function pagesAfter(store: ConversationStore, conversationId: number, limits: PageLimits): Promise<(readonly Message[])[]> {
-  const pages: (readonly Message[])[] = []
-  for (let after = 0; ; ) {
-    const page = await store.messagesAfter(conversationId, { ...limits, after })
-    pages.unshift(page.messages)
-    after = page.messages.at(-1)?.message_id ?? after
-    if (!page.hasMore) return pages
-  }
-}
-
-function checkPages(t: Test, all: readonly Message[], pages: readonly (readonly Message[])[], { limit, maxBytes }: PageLimits): void {
-  t.same(pages.flat(), all)
-  t.ok(pages.every((page) => page.length > 0 && page.length <= limit && (page.length === 1 || bytesOf(page) <= maxBytes)))
-}
-
-function bytesOf(messages: readonly Message[]): number {
-  return messages.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0)
-}
-
-function ancestry(all: readonly Message[], leaf: Message): Message[] {
-  const parent = all.find(({ message_id }) => message_id === leaf.parent_id)
-  return parent === undefined ? [leaf] : [...ancestry(all, parent), leaf]
 }
