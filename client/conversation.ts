@@ -2,17 +2,16 @@
 import { ChatError } from '../protocol/errors.ts'
 import type { ConversationDeleted } from '../protocol/websocket/commands/conversation-delete.ts'
 import type { Params } from '../protocol/websocket/fields.ts'
-import type { Command, CommandOf, ReplyOf, ServerEvent } from '../protocol/websocket/messages.ts'
-import { checkText } from '../protocol/text.ts'
+import type { Command, ReplyOf, ServerEvent } from '../protocol/websocket/messages.ts'
 import { ClientClosedError } from './client-errors.ts'
-import { cursorOf, emptyConversation, findMessage, fromWire, type ConversationState, type OutboxMessage } from './conversation-state.ts'
-import { discard, fail, hold, outboxBound, put, retry } from './conversation-outbox.ts'
+import { cursorOf, emptyConversation, findMessage, fromWire, type ConversationState } from './conversation-state.ts'
 import { findTurn, reduce, type ConversationMessage } from './conversation-reducer.ts'
+import { ConversationSending } from './conversation-sending.ts'
 import { Emitter } from './emitter.ts'
 import { EventStream } from './event-stream.ts'
 import { newClientId } from './client-id.ts'
 import { ConnectionLostError, type Requests } from './requests.ts'
-import { SentTurn } from './sent-turn.ts'
+import type { SentTurn } from './sent-turn.ts'
 import { backoffMs } from './waits.ts'
 
 export interface SendOptions {
@@ -37,8 +36,6 @@ export interface ConversationPort {
   closed(conversation: Conversation): void
 }
 
-type SendCommand = CommandOf<'message.send' | 'message.edit' | 'turn.regenerate'>
-
 /** Times the conversation is opened anew from its cursor before the copy is dropped instead. */
 const reopenings = 2
 const olderPage = 100
@@ -50,10 +47,9 @@ export class Conversation {
   readonly #port: ConversationPort
   readonly #emitter = new Emitter<ConversationEvents>()
   readonly #streams = new Set<EventStream<ConversationEvent>>()
-  readonly #commands = new Map<string, SendCommand>()
+  readonly #sending: ConversationSending
+  /** Accepted, and under way. */
   readonly #turns = new Set<SentTurn>()
-  #unsent: { readonly turn: SentTurn; readonly command: SendCommand }[] = []
-  #sending = false
   #state: ConversationState
   #resolveOpened: () => void = () => {}
   #rejectOpened: (error: Error) => void = () => {}
@@ -68,6 +64,17 @@ export class Conversation {
     this.id = id
     this.#port = port
     this.#state = emptyConversation(id)
+    this.#sending = new ConversationSending({
+      conversationId: id,
+      requests: port.requests,
+      state: this.snapshot,
+      set: (state) => this.#set(state),
+      accepted: (turn, reply) => {
+        this.#turns.add(turn)
+        this.#apply(reply)
+      },
+      stop: (turnId) => this.stop(turnId),
+    })
     this.opened = new Promise((resolve, reject) => {
       this.#resolveOpened = resolve
       this.#rejectOpened = reject
@@ -103,7 +110,7 @@ export class Conversation {
   /** Sends a message. It is shown at once, and sent again after every reconnect until it is answered. Throws ChatError where the text cannot be a message. */
   send(text: string, options: SendOptions = {}): SentTurn {
     const { parentId, model, params, clientMessageId = newClientId() } = options
-    return this.#begin(
+    return this.#sending.begin(
       { kind: 'send', text, parentId },
       {
         type: 'message.send',
@@ -120,28 +127,24 @@ export class Conversation {
   /** Says a message of the user anew, as a branch beside it. */
   edit(messageId: number, text: string): SentTurn {
     const parentId = findMessage(this.#state.messages, messageId)?.parentId ?? null
-    return this.#begin({ kind: 'edit', text, parentId }, { type: 'message.edit', conversation_id: this.id, message_id: messageId, client_message_id: newClientId(), text })
+    return this.#sending.begin({ kind: 'edit', text, parentId }, { type: 'message.edit', conversation_id: this.id, message_id: messageId, client_message_id: newClientId(), text })
   }
 
   /** Asks for another reply. `messageId`: a reply, or the message that it answers. */
   regenerate(messageId: number): SentTurn {
     const message = findMessage(this.#state.messages, messageId)
     const parentId = message?.role === 'assistant' ? message.parentId : messageId
-    return this.#begin({ kind: 'regenerate', text: '', parentId }, { type: 'turn.regenerate', conversation_id: this.id, message_id: messageId, client_message_id: newClientId() })
+    return this.#sending.begin({ kind: 'regenerate', text: '', parentId }, { type: 'turn.regenerate', conversation_id: this.id, message_id: messageId, client_message_id: newClientId() })
   }
 
   /** Sends a failed entry of the outbox again, under its key. Throws ChatError `message_not_found` where there is none. */
   retry(clientMessageId: string): SentTurn {
-    const command = this.#failedCommand(clientMessageId)
-    this.#set(retry(this.#state, clientMessageId))
-    return this.#enqueue(command)
+    return this.#sending.retry(clientMessageId)
   }
 
   /** Takes a failed entry out of the outbox. */
   discard(clientMessageId: string): void {
-    this.#failedCommand(clientMessageId)
-    this.#commands.delete(clientMessageId)
-    this.#set(discard(this.#state, clientMessageId))
+    this.#sending.discard(clientMessageId)
   }
 
   /** Ends a turn, or that which runs, with the text it has. Resolves once the server has taken note, or it had ended. */
@@ -291,74 +294,9 @@ export class Conversation {
   #abandon(error: Error): void {
     this.#port.requests.conversationClosed(this.id)
     this.#port.requests.abandon(this.id, error)
-    const unsent = this.#unsent
-    this.#unsent = []
-    for (const { turn } of unsent) turn.fail(error)
+    this.#sending.abandon(error)
     for (const turn of this.#turns) turn.fail(error)
     this.#turns.clear()
-  }
-
-  // Sending ------------------------------------------------------------------------------------------------------
-
-  #begin(entry: Pick<OutboxMessage, 'kind' | 'text' | 'parentId'>, command: SendCommand): SentTurn {
-    const fault = entry.kind === 'regenerate' ? null : checkText(entry.text)
-    if (fault !== null) throw new ChatError(fault)
-    if (this.#state.outbox.length >= outboxBound) throw new ChatError('too_many_commands', 'Too much is unanswered in this conversation.')
-    const clientMessageId = command.client_message_id
-    if (this.#commands.has(clientMessageId)) throw new ChatError('idempotency_conflict')
-    this.#commands.set(clientMessageId, command)
-    this.#set(put(this.#state, { ...entry, clientMessageId, createdAt: new Date().toISOString() }))
-    return this.#enqueue(command)
-  }
-
-  #enqueue(command: SendCommand): SentTurn {
-    const turn = new SentTurn(command.client_message_id, (turnId) => this.stop(turnId))
-    if (this.#state.status === 'closed' || this.#state.status === 'failed') {
-      this.#sendFailed(turn, this.#state.error ?? new ClientClosedError())
-      return turn
-    }
-    this.#unsent.push({ turn, command })
-    this.#sendNext()
-    return turn
-  }
-
-  /** One at a time: the second message must not be accepted before the first, should that be refused for a while. */
-  #sendNext(): void {
-    const next = this.#sending ? undefined : this.#unsent.shift()
-    if (next === undefined) return
-    const { turn, command } = next
-    this.#sending = true
-    const done = (): void => {
-      this.#sending = false
-      this.#sendNext()
-    }
-    this.#port.requests.ask(
-      command,
-      { within: this.id, onHeld: (error, waitMs) => this.#set(hold(this.#state, turn.clientMessageId, error, waitMs)) },
-      (accepted) => {
-        this.#commands.delete(turn.clientMessageId)
-        turn.accept(accepted)
-        this.#turns.add(turn)
-        this.#apply(accepted)
-        done()
-      },
-      (error) => {
-        this.#sendFailed(turn, error)
-        done()
-      },
-    )
-  }
-
-  #sendFailed(turn: SentTurn, error: Error): void {
-    this.#set(fail(this.#state, turn.clientMessageId, error instanceof ChatError ? error : new ChatError('unavailable', error.message)))
-    turn.fail(error)
-  }
-
-  #failedCommand(clientMessageId: string): SendCommand {
-    const command = this.#commands.get(clientMessageId)
-    const entry = this.#state.outbox.find((other) => other.clientMessageId === clientMessageId)
-    if (command === undefined || entry?.state !== 'failed') throw new ChatError('message_not_found', 'There is no such failed message.')
-    return command
   }
 
   // State --------------------------------------------------------------------------------------------------------
@@ -371,7 +309,7 @@ export class Conversation {
     if (state === this.#state) return
     const hadOutbox = this.#state.outbox
     this.#state = state
-    if (state.outbox.length < hadOutbox.length) this.#forgetArrived()
+    if (state.outbox.length < hadOutbox.length) this.#sending.forgetArrived(state)
     for (const turn of this.#turns) {
       const progress = turn.advance(state)
       if (progress === 'under way') continue
@@ -379,12 +317,6 @@ export class Conversation {
       if (progress === 'missing') void this.#fetchReply(turn)
     }
     this.#emitter.emit('change', state)
-  }
-
-  /** What was refused at last may have been taken all the same: once it has become a message, its key is its own no more. */
-  #forgetArrived(): void {
-    const kept = new Set(this.#state.outbox.map(({ clientMessageId }) => clientMessageId))
-    for (const clientMessageId of this.#commands.keys()) if (!kept.has(clientMessageId)) this.#commands.delete(clientMessageId)
   }
 
   /** The reply of a turn that ended while this client was away, and is beyond the page it got on its return. */
