@@ -3,6 +3,7 @@
  * An error is an event of its own; whatever the end is, `data: [DONE]` follows.
  */
 import { openAiError } from '../../protocol/openai/errors.ts'
+import { eventStreamHeaders, keepAlive, sendComment } from '../http/event-stream.ts'
 import { jsonLine } from '../http/json-line.ts'
 import type { StreamAnswer } from '../http/answer.ts'
 import type { StreamListener, StreamSink } from '../http/stream-sink.ts'
@@ -18,7 +19,7 @@ export interface ChunkStreamOptions extends Pick<TurnFollowerOptions, 'service' 
   readonly created: number
   /** As asked for, where nobody tells which is served. */
   readonly model: string
-  /** A comment is sent where nothing else was for this long, in milliseconds, so that proxies keep the connection. */
+  /** Milliseconds between the comments of a stream that has nothing else to say. */
   readonly keepAliveMs: number
   /** The client went away before the end. */
   readonly onLeft: () => void
@@ -27,8 +28,7 @@ export interface ChunkStreamOptions extends Pick<TurnFollowerOptions, 'service' 
 export function chunkStream(options: ChunkStreamOptions, headers: Readonly<Record<string, string>>): StreamAnswer {
   return {
     status: 200,
-    // X-Accel-Buffering: nginx would hold events back.
-    headers: { 'Content-Type': 'text/event-stream; charset=utf-8', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no', ...headers },
+    headers: eventStreamHeaders(headers),
     open: (sink) => new ChunkStream(sink, options),
     discard: options.onLeft,
   }
@@ -48,9 +48,9 @@ class ChunkStream implements ReplyReader, StreamListener {
     this.#options = options
     const { service, turn } = options
     this.#follower = new TurnFollower({ service, turn, reader: this })
-    this.#keepAlive = setInterval(() => this.#comment(), options.keepAliveMs)
+    this.#keepAlive = keepAlive(sink, options.keepAliveMs)
     // The head goes out with it.
-    this.#comment()
+    sendComment(sink)
     this.#follower.start()
   }
 
@@ -109,10 +109,6 @@ class ChunkStream implements ReplyReader, StreamListener {
 
   #write(chunks: readonly object[]): void {
     if (chunks.length > 0) this.#sink.write(chunks.map(event).join(''))
-  }
-
-  #comment(): void {
-    if (this.#sink.writable) this.#sink.write(':\n\n')
   }
 
   #close(): void {

@@ -10,9 +10,10 @@ import { json, type Answer, type Headers } from '../http/answer.ts'
 import type { Handlers, RequestContext } from '../http/operation-group.ts'
 import type { ModelDirectory } from '../models/model-directory.ts'
 import type { AbandonedTurns } from '../turns/abandoned-turns.ts'
+import { beginTurn, type BegunTurn } from '../turns/begin-turn.ts'
 import { errorOf } from '../turns/reply-error.ts'
 import { wholeReply } from '../turns/whole-reply.ts'
-import { beginCall, userOf, type BegunCall, type OpenAiCall } from './calls.ts'
+import { turnOf, userOf, type OpenAiCall } from './calls.ts'
 import { ChatForm } from './chat-form.ts'
 import { readMessages } from './chat-prompt.ts'
 import { chunkStream } from './chunk-stream.ts'
@@ -49,7 +50,7 @@ export function openAiHandlers(context: OpenAiContext): Handlers<typeof openAiOp
         kept: keptIn(body),
         model: await resolveModel(models, body.model),
       }
-      const begun = await beginCall(service, call)
+      const begun = await beginTurn(service, turnOf(call))
       const form = new ChatForm({ tools: tools.length > 0, includeUsage: body.stream_options?.include_usage === true, conversationId: call.kept === null ? null : begun.conversationId })
       return replyTo(context, begun, form, { call, streams: body.stream === true, model: body.model, request, clientRequestId: headers['x-client-request-id'] })
     },
@@ -67,7 +68,7 @@ export function openAiHandlers(context: OpenAiContext): Handlers<typeof openAiOp
         kept: null,
         model: await resolveModel(models, body.model),
       }
-      const begun = await beginCall(service, call)
+      const begun = await beginTurn(service, turnOf(call))
       const form = new CompletionForm({ includeUsage: body.stream_options?.include_usage === true })
       return replyTo(context, begun, form, { call, streams: body.stream === true, model: body.model, request, clientRequestId: headers['x-client-request-id'] })
     },
@@ -84,7 +85,7 @@ interface ReplyWishes {
   readonly clientRequestId: string | undefined
 }
 
-async function replyTo({ service, abandoned, logger, now, keepAliveMs }: OpenAiContext, turn: BegunCall, form: ReplyForm, { call, streams, model, request, clientRequestId }: ReplyWishes): Promise<Answer> {
+async function replyTo({ service, abandoned, logger, now, keepAliveMs }: OpenAiContext, turn: BegunTurn, form: ReplyForm, { call, streams, model, request, clientRequestId }: ReplyWishes): Promise<Answer> {
   const created = Math.floor(now() / 1000)
   const id = `${form.idPrefix}-${turn.turnId}`
   const headers = headersOf(turn, call, clientRequestId)
@@ -106,14 +107,14 @@ async function replyTo({ service, abandoned, logger, now, keepAliveMs }: OpenAiC
 }
 
 /** Nobody will ever read the rest. */
-function stop(service: ConversationService, { userId, turnId }: BegunCall, logger: Logger): void {
+function stop(service: ConversationService, { userId, turnId }: BegunTurn, logger: Logger): void {
   service.stop(userId, { type: 'turn.stop', turn_id: turnId }).catch((error: unknown) => {
     // It may have ended, and where nobody can be asked it is written to its end.
     if (!(error instanceof ChatError)) logger.error({ err: error, turn: turnId }, 'a call whose client left could not be stopped')
   })
 }
 
-function headersOf({ conversationId, turnId }: BegunCall, { kept }: OpenAiCall, clientRequestId: string | undefined): Headers {
+function headersOf({ conversationId, turnId }: BegunTurn, { kept }: OpenAiCall, clientRequestId: string | undefined): Headers {
   return {
     'X-Correlation-Id': turnId,
     ...(kept === null ? {} : { 'X-Conversation-Id': String(conversationId) }),

@@ -8,11 +8,12 @@ import type { StreamTickets } from '../auth/stream-tickets.ts'
 import { json, problemOf, type Answer, type Headers, type HttpAnswer } from '../http/answer.ts'
 import type { Handlers, RequestContext } from '../http/operation-group.ts'
 import type { AbandonedTurns } from '../turns/abandoned-turns.ts'
+import { beginTurn, type BegunTurn } from '../turns/begin-turn.ts'
 import { errorOf } from '../turns/reply-error.ts'
 import { wholeReply, type WholeReply } from '../turns/whole-reply.ts'
-import { beginTurn, type BegunTurn } from './begin-turn.ts'
 import { replyStream } from './reply-stream.ts'
 import { turnAddresses } from './turn-addresses.ts'
+import { readTurnRequest } from './turn-request.ts'
 
 export interface ChatContext {
   readonly service: ConversationService
@@ -32,7 +33,7 @@ export function chatHandlers(context: ChatContext): Handlers<{ chat: typeof chat
       const beganAt = context.monotonic()
       const preferences = parsePrefer(call.headers.prefer)
       const isDeferred = preferences.respondAsync || waitsInVain(preferences, context.load())
-      const turn = await beginTurn(service, call, isDeferred)
+      const turn = await beginTurn(service, readTurnRequest(call, isDeferred))
       if (isDeferred) {
         abandoned.keep(turn.turnId)
         return deferred(context, turn, preferences)
@@ -43,7 +44,7 @@ export function chatHandlers(context: ChatContext): Handlers<{ chat: typeof chat
       return replyStream({ service, turn, known, keepAliveMs: context.keepAliveMs, resumes: false, onLeft: left }, headersOf(turn))
     },
     streamChat: async (call) => {
-      const turn = await beginTurn(service, call, true)
+      const turn = await beginTurn(service, readTurnRequest(call, true))
       abandoned.keep(turn.turnId)
       const { streamEndpoint } = await turnAddresses(context.streamTickets, turn)
       return json(200, { status: 'streaming', correlation_id: turn.turnId, stream_endpoint: streamEndpoint }, headersOf(turn))

@@ -5,8 +5,8 @@ import type { ConversationService } from '../../actors/conversation-service.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import { json } from '../http/answer.ts'
 import type { Handlers } from '../http/operation-group.ts'
+import { idOfKey } from '../turns/begin-turn.ts'
 import { ownerFor, requireUser } from './acting-user.ts'
-import { idFrom } from './begin-turn.ts'
 import { conversationExport } from './conversation-export.ts'
 import { wholeSeconds } from './whole-seconds.ts'
 
@@ -32,7 +32,7 @@ export function conversationHandlers({ service, logger }: ConversationContext): 
       const key = headers['idempotency-key']
       const created = await service.create(requireUser(identity, { header: headers['x-user-id'], field: user_id }), {
         type: 'conversation.create',
-        ...(key === undefined ? {} : { client_conversation_id: idFrom('conversation', key) }),
+        ...(key === undefined ? {} : { client_conversation_id: idOfKey('key', 'conversation', key) }),
         ...(title === undefined || title === null ? {} : { title }),
         ...(model === undefined ? {} : { model }),
         ...(system === undefined ? {} : { system }),

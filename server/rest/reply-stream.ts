@@ -5,6 +5,7 @@
 import type { PublicError } from '../../protocol/errors.ts'
 import type { TurnError } from '../../protocol/websocket/fields.ts'
 import type { TurnPosition } from '../../actors/conversation-service.ts'
+import { eventStreamHeaders, keepAlive } from '../http/event-stream.ts'
 import { jsonLine } from '../http/json-line.ts'
 import type { StreamAnswer } from '../http/answer.ts'
 import type { StreamListener, StreamSink } from '../http/stream-sink.ts'
@@ -18,7 +19,7 @@ const drainWithinMs = 1_000
 
 export interface ReplyStreamOptions extends Pick<TurnFollowerOptions, 'service' | 'turn' | 'known'> {
   readonly position?: TurnPosition
-  /** A comment is sent where nothing else was for this long, in milliseconds, so that proxies keep the connection. */
+  /** Milliseconds between the comments of a stream that has nothing else to say. */
   readonly keepAliveMs: number
   /** Whether the client can go on elsewhere by itself: then its stream ends early where the server stops. */
   readonly resumes: boolean
@@ -29,8 +30,7 @@ export interface ReplyStreamOptions extends Pick<TurnFollowerOptions, 'service' 
 export function replyStream(options: ReplyStreamOptions, headers: Readonly<Record<string, string>> = {}): StreamAnswer {
   return {
     status: 200,
-    // X-Accel-Buffering: nginx would hold events back.
-    headers: { 'Content-Type': 'text/event-stream; charset=utf-8', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no', ...headers },
+    headers: eventStreamHeaders(headers),
     open: (sink) => new ReplyStream(sink, options),
     ...(options.onLeft === undefined ? {} : { discard: options.onLeft }),
   }
@@ -52,9 +52,7 @@ class ReplyStream implements ReplyReader, StreamListener {
     this.#options = options
     const { service, turn, position, known } = options
     this.#follower = new TurnFollower({ service, turn, reader: this, ...(position === undefined ? {} : { position }), ...(known === undefined ? {} : { known }) })
-    this.#keepAlive = setInterval(() => {
-      if (sink.writable) sink.write(':\n\n')
-    }, options.keepAliveMs)
+    this.#keepAlive = keepAlive(sink, options.keepAliveMs)
     sink.write(`retry: ${retryMs}\n\n`)
     this.#follower.start()
   }
