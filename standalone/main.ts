@@ -16,16 +16,11 @@ import { EmbeddedPostgres } from '../storage/pglite/supervisor.ts'
 import { evenShards, type ShardConfig } from '../storage/postgres/shard-map.ts'
 import { asStartupFault } from '../storage/postgres/startup-fault.ts'
 import { createPostgresStorage } from '../storage/postgres/storage.ts'
-import { ContextCache } from '../actors/context/context-cache.ts'
-import { createConversationRuntime } from '../actors/runtime/runtime.ts'
 import { createBridge, type Bridge } from '../inference-bridge/bridge.ts'
 import { chooseEngines } from '../inference-bridge/engines.ts'
 import { configuredDefaults, configuredResults } from '../inference-bridge/settings.ts'
-import { authenticationSettings, createAuthentication, type AuthenticationSettings } from '../server/auth/configured.ts'
-import { configuredEdge } from '../server/configured-edge.ts'
-import { createEdge } from '../server/edge.ts'
-import { configureLimits } from '../server/limits/configured-limits.ts'
-import { BusModelDirectory } from '../server/models/model-directory.ts'
+import { assembleEdge } from '../server/assemble-edge.ts'
+import { authenticationSettings, type AuthenticationSettings } from '../server/auth/configured.ts'
 import { displayHost } from '../server/listener.ts'
 
 /** The database closes its files within 10 s, or is killed. */
@@ -87,50 +82,26 @@ async function startParts(config: Config, authentication: AuthenticationSettings
   await progress.step('Preparing the database', () => parts.add(storage)).catch((error: unknown) => {
     throw asStartupFault(error)
   })
-  metrics.gauge({ name: 'chatterbot_waiting_writes', help: 'Writes that have no outcome yet' }, (gauge) => gauge.set(storage.waitingWrites()))
-
   const bus = new MemoryBus({ onHandlerError: (error, subject) => logger.error({ err: error, subject }, 'a bus handler failed') })
-  const { cache, ...shared } = createCachesAndLimits({ redisUrl: null, node, logger, clock, metrics })
-  const limits = await configureLimits(config, { ...shared, store: storage.store, logger, clock })
-  const contexts = new ContextCache({ store: storage.store, cache: cache('context'), timelineOf: (id) => storage.liveness.timelineOf(id), metrics })
-  const runtime = await parts.add(
-    createConversationRuntime({
-      store: storage.store,
-      contexts,
-      channel: bus.channel(),
-      jobQueue: bus.jobQueue(),
-      deadLetters: bus.deadLetters(),
-      node,
-      logger,
-      clock,
-      turnDeadlineMs: config.CHATTERBOT_TURN_DEADLINE_SECONDS * 1000,
-      lapsed: (id) => storage.liveness.lapsedFor(id),
-      onTurnEnded: limits.onTurnEnded,
-      tracer,
-    }),
-  )
-  metrics.gauge({ name: 'chatterbot_actors', help: 'Conversations in memory' }, (gauge) => gauge.set(runtime.counts().actors))
-  metrics.gauge({ name: 'chatterbot_unfinished_turns', help: 'Turns accepted and not ended' }, (gauge) => gauge.set(runtime.counts().turns))
-
-  const identities = await createAuthentication(authentication, { credentials: storage.credentials, limits: shared.limits, clock, logger }, parts)
+  const shared = createCachesAndLimits({ redisUrl: null, node, logger, clock, metrics })
   let engineAnswers = (): boolean => false
-  const edge = createEdge({
-    service: limits.limitTurns(runtime.service),
-    limits,
-    ...configuredEdge(config),
-    models: new BusModelDirectory({ channel: bus.channel(), node, monotonic: () => clock.monotonic() }),
-    ...identities,
-    tracer,
+  const edge = await assembleEdge({
+    config,
+    authentication,
+    adapters: { store: storage.store, channel: bus.channel(), jobQueue: bus.jobQueue(), deadLetters: bus.deadLetters() },
+    storage,
+    shared,
     sharesPort: false,
     readiness: [
       { name: 'database', missing: () => (storage.liveness.lapsed.length === 0 ? null : 'the database does not answer') },
       { name: 'engine', missing: () => engines.missing() ?? (engineAnswers() ? null : 'no engine answers') },
     ],
+    parts,
     metrics,
+    tracer,
     logger,
     clock,
   })
-  await parts.add(edge)
   const url = `http://${displayHost(config.HOST)}:${edge.port}`
   progress.say(`Listening on ${url}`)
 
@@ -155,7 +126,7 @@ async function startParts(config: Config, authentication: AuthenticationSettings
     metrics,
     clock,
     defaults: configuredDefaults(config),
-    results: configuredResults(config, cache('result')),
+    results: configuredResults(config, shared.cache('result')),
     tracer,
   })
   engineAnswers = () => bridge.ready
