@@ -68,6 +68,14 @@ t.test('a turn whose time is up is left to an owner that lives elsewhere', async
   t.same(seen.republished, [])
 })
 
+t.test('the job of a turn that runs is left to an owner that lives elsewhere, and that of a queued one is not', async (t) => {
+  const later = now + 600_000
+  const of = (turnId: string, state: SweptTurn['state'], liveOwner: string | null): SweptTurn => row(turnId, later, { state, liveOwner, run: state === 'running' ? 1 : 0 })
+  const { sweeper, seen } = newSweeper([of('runs elsewhere', 'running', 'edge-2'), of('queued elsewhere', 'queued', 'edge-2'), of('runs here', 'running', 'edge-1'), of('orphan', 'running', null)])
+  await sweeper.sweep(0)
+  t.same(seen.republished, ['queued elsewhere', 'runs here', 'orphan'])
+})
+
 t.test('a turn that is found again and again is published at intervals that grow to a minute', async (t) => {
   const { sweeper, seen } = newSweeper([row('lies', now + 600_000)])
   const published: number[] = []

@@ -83,17 +83,25 @@ export class Sweeper {
       for (const turn of turns) {
         if (this.#stopped) return
         if (turn.deadlineAt <= now()) this.#expire(turn)
-        else if (this.#intervals.isDue(turn, monotonic())) republish(turn)
+        else if (!this.#isCaredFor(turn) && this.#intervals.isDue(turn, monotonic())) republish(turn)
       }
     } catch (error) {
       logger.warn({ err: error }, 'sweep failed')
     }
   }
 
+  /** Its owner lives elsewhere, hears of its run, and sweeps too: here, its job would be published in vain as long as it runs. */
+  #isCaredFor(turn: SweptTurn): boolean {
+    return turn.state === 'running' && this.#isElsewhere(turn)
+  }
+
+  #isElsewhere({ liveOwner }: SweptTurn): boolean {
+    return liveOwner !== null && liveOwner !== this.#options.node
+  }
+
   #expire(turn: SweptTurn): void {
     // A living owner keeps its own time.
-    const elsewhere = turn.liveOwner !== null && turn.liveOwner !== this.#options.node
-    if (elsewhere || this.#ending.size >= mostEnds || this.#ending.has(turn.turnId)) return
+    if (this.#isElsewhere(turn) || this.#ending.size >= mostEnds || this.#ending.has(turn.turnId)) return
     this.#ending.set(turn.turnId, this.#end(turn))
   }
 
