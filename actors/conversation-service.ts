@@ -16,6 +16,8 @@ export interface ClientConnection {
   readonly writable: boolean
   /** Sends one encoded frame. May make the connection unwritable; the frame is taken all the same. */
   send(frame: string | Uint8Array): void
+  /** What is sent meanwhile leaves in one write. Only afterwards it is known whether the connection took it. */
+  cork(work: () => void): void
   /** The connection fell too far behind to be caught up with: the transport closes it with 4430. */
   fellBehind(): void
 }

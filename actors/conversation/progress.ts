@@ -93,7 +93,7 @@ export function attachEffect(turn: Turn): Effect[] {
 }
 
 /** Cut from the half of a pair of surrogates before it. */
-function startsInPair(text: string): boolean {
+export function startsInPair(text: string): boolean {
   const first = text.charCodeAt(0)
   return first >= 0xdc00 && first <= 0xdfff
 }

@@ -48,13 +48,24 @@ class Reader {
 
 class FramesReader extends Reader implements ClientConnection {
   readonly subprotocol: Subprotocol
+  /** Writes on the connection, each of one frame or more. */
+  writes = 0
+  #isCorked = false
 
   constructor(subprotocol: Subprotocol) {
     super()
     this.subprotocol = subprotocol
   }
 
+  cork(work: () => void): void {
+    this.writes += 1
+    this.#isCorked = true
+    work()
+    this.#isCorked = false
+  }
+
   send(frame: string | Uint8Array): void {
+    if (!this.#isCorked) this.writes += 1
     this.take(decodeServerMessage(this.subprotocol, frame) as ServerEvent)
   }
 }
@@ -203,6 +214,27 @@ t.test('the first text goes at once, the rest in step, one frame for all that ca
   flusher.close()
   t.equal(reader.shown.get(turnId)?.text, 'abcdef')
   t.equal(reader.frames, 3, 'started, the first text, the rest')
+})
+
+t.test('what goes to one connection at a time leaves in one write, of however many conversations it is', async (t) => {
+  const flusher = new Flusher(() => performance.now())
+  const feeds = [0, 1, 2].map((n) => new Feed(n, flusher))
+  const all = new FramesReader('chatterbot.v1.json')
+  const one = new FramesReader('chatterbot.v1.msgpack')
+  for (const feed of feeds) feed.subscribe(all, null).start()
+  feeds[0]?.subscribe(one, null).start()
+  const told = (): unknown => [all, one].map(({ frames, writes }) => ({ frames, writes }))
+  for (const [n, feed] of feeds.entries()) feed.emit(started(turnIds[n] as string, 1))
+  for (const [n, feed] of feeds.entries()) feed.show(turnIds[n] as string, 1, 'first')
+  await new Promise(setImmediate)
+  t.same(told(), [{ frames: 6, writes: 1 }, { frames: 2, writes: 1 }])
+  for (const [n, feed] of feeds.entries()) feed.show(turnIds[n] as string, 1, ', second')
+  flusher.close()
+  t.same(told(), [{ frames: 9, writes: 2 }, { frames: 3, writes: 2 }])
+  for (const [n, feed] of feeds.entries()) feed.emit(finished(turnIds[n] as string, 1, 'first, second'.length))
+  flusher.close()
+  t.same(told(), [{ frames: 12, writes: 3 }, { frames: 4, writes: 3 }])
+  for (const reader of [all, one]) t.same(reader.shown.get(turnIds[0] as string), { attempt: 1, text: 'first, second', ended: true })
 })
 
 t.test('where nobody wants text as it comes, it waits for the end, and costs no flush', async (t) => {

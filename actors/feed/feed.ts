@@ -6,79 +6,21 @@
 import { encodeDelta, encodeServerMessage } from '../../protocol/websocket/codec.ts'
 import type { ServerEvent } from '../../protocol/websocket/messages.ts'
 import type { Subprotocol } from '../../protocol/websocket/subprotocols.ts'
-import type { Pace } from '../../protocol/websocket/fields.ts'
-import type { ClientConnection, FeedClient, PartsClient, Subscription } from '../conversation-service.ts'
+import type { FeedClient, Subscription } from '../conversation-service.ts'
+import { flushTogether } from './flush-together.ts'
+import { Subscriber, type Position } from './subscriber.ts'
+import { TurnText } from './turn-text.ts'
 
 type Frame = string | Uint8Array
 
 /** Events a subscriber may be behind before it is given up. */
 const longestLog = 256
 
-interface TurnText {
-  readonly turnId: string
-  readonly attempt: number
-  text: string
-  /** Where the last flush ended, and what was added since: most subscribers stand there, and need no slice of the whole. */
-  flushed: number
-  tail: string
-}
-
 interface Entry {
   readonly event: ServerEvent
   /** The text that must be shown in full before this event: that of the turn it ends. */
   readonly ends: TurnText | null
   readonly frames: Partial<Record<Subprotocol, Frame>>
-}
-
-interface Position {
-  turnId: string
-  attempt: number
-  offset: number
-}
-
-class Subscriber implements Subscription {
-  readonly conversationId: number
-  readonly client: FeedClient
-  /** One of both is the client. */
-  readonly framed: ClientConnection | null
-  readonly parts: PartsClient | null
-  readonly #feed: Feed
-  index: number
-  started = false
-  closed = false
-  live = true
-  position: Position | null
-
-  constructor(feed: Feed, conversationId: number, client: FeedClient, index: number) {
-    this.#feed = feed
-    this.conversationId = conversationId
-    this.client = client
-    this.framed = 'subprotocol' in client ? client : null
-    this.parts = 'subprotocol' in client ? null : client
-    this.index = index
-    this.position = null
-  }
-
-  start(): void {
-    this.started = true
-    this.#feed.pump(this)
-  }
-
-  pump(): void {
-    this.#feed.pump(this)
-  }
-
-  setPace(pace: Pace): void {
-    const live = pace === 'live'
-    if (live === this.live || this.closed) return
-    this.live = live
-    this.#feed.paced(this)
-  }
-
-  close(): void {
-    this.closed = true
-    this.#feed.remove(this)
-  }
 }
 
 export interface FeedSchedule {
@@ -131,8 +73,7 @@ export class Feed {
 
   /** A subscriber that will see all events from now on, and of the turn's text what lies beyond `position`. */
   subscribe(client: FeedClient, position: Readonly<Position> | null): Subscription {
-    const subscriber = new Subscriber(this, this.#conversationId, client, this.#base + this.#entries.length)
-    subscriber.position = position === null ? null : { ...position }
+    const subscriber = new Subscriber(this, this.#conversationId, client, this.#base + this.#entries.length, position)
     this.#subscribers.add(subscriber)
     this.#live += 1
     return subscriber
@@ -152,14 +93,13 @@ export class Feed {
 
   /** Adds to the text of a turn's attempt. Another attempt than before starts from nothing. */
   show(turnId: string, attempt: number, text: string): void {
-    for (const tap of this.#taps) tap.show(turnId, attempt, text)
+    if (this.#taps.size > 0) for (const tap of this.#taps) tap.show(turnId, attempt, text)
     const current = this.#current
     const same = current !== null && current.turnId === turnId && current.attempt === attempt
-    const shown = same ? current : (this.#current = { turnId, attempt, text: '', flushed: 0, tail: '' })
+    const shown = same ? current : (this.#current = new TurnText(turnId, attempt))
     // A reader waits for the first text only; the rest is flushed in step with other conversations.
-    if (this.#live > 0) this.#schedule.markDirty(this, shown.text === '')
-    shown.text += text
-    shown.tail += text
+    if (this.#live > 0) this.#schedule.markDirty(this, shown.length === 0)
+    shown.add(text)
   }
 
   emit(event: ServerEvent): void {
@@ -169,7 +109,7 @@ export class Feed {
     const ends = ending && text !== null && text.turnId === event.turn_id && text.attempt === event.attempt ? text : null
     if (ending && text?.turnId === event.turn_id) this.#current = null
     // What was shown of an attempt before is dropped by this event, and must not be sent after it.
-    if (event.type === 'turn.started') this.#current = { turnId: event.turn_id, attempt: event.attempt, text: '', flushed: 0, tail: '' }
+    if (event.type === 'turn.started') this.#current = new TurnText(event.turn_id, event.attempt)
     if (this.#subscribers.size === 0) return
     this.#entries.push({ event, ends, frames: {} })
     if (this.#entries.length > longestLog) {
@@ -181,23 +121,34 @@ export class Feed {
 
   /** Brings every subscriber up to date that can be. */
   flush(): void {
-    if (this.#schedule.held) return this.#schedule.markDirty(this, false)
-    for (const subscriber of this.#subscribers) this.#advance(subscriber)
-    if (this.#current !== null) {
-      this.#current.flushed = this.#current.text.length
-      this.#current.tail = ''
-    }
+    flushTogether([this])
+  }
+
+  /** Null while nothing may be sent: the feed stays dirty. */
+  due(): Iterable<Subscriber> | null {
+    if (!this.#schedule.held) return this.#subscribers
+    this.#schedule.markDirty(this, false)
+    return null
+  }
+
+  flushed(): void {
+    this.#current?.flushed()
     this.#lastDelta = {}
     this.#trim()
   }
 
+  /** An event, and perhaps text with it. */
+  owesSeveral(subscriber: Subscriber): boolean {
+    return subscriber.index < this.#base + this.#entries.length
+  }
+
   pump(subscriber: Subscriber): void {
     if (this.#schedule.held) return this.#schedule.markDirty(this, false)
-    this.#advance(subscriber)
+    this.advance(subscriber)
     this.#trim()
   }
 
-  #advance(subscriber: Subscriber): void {
+  advance(subscriber: Subscriber): void {
     const { client } = subscriber
     if (!subscriber.started || subscriber.closed) return
     if (subscriber.index < this.#base) {
@@ -230,18 +181,18 @@ export class Feed {
   /** True if a frame was sent. */
   #sendText(subscriber: Subscriber, text: TurnText): boolean {
     const position = this.#position(subscriber, text.turnId, text.attempt)
-    const end = text.text.length
+    const end = text.length
     if (position.offset >= end) return false
     const { offset } = position
     position.offset = end
     if (subscriber.framed === null) {
-      subscriber.parts?.delta(text.turnId, text.attempt, offset, end, addedTo(text, offset))
+      subscriber.parts?.delta(text.turnId, text.attempt, offset, end, text.from(offset))
       return true
     }
     const { subprotocol } = subscriber.framed
     let last = this.#lastDelta[subprotocol]
     if (last === undefined || last.of !== text || last.offset !== offset || last.end !== end) {
-      last = { of: text, offset, end, frame: encodeDelta(subprotocol, text.turnId, text.attempt, offset, end, addedTo(text, offset)) }
+      last = { of: text, offset, end, frame: encodeDelta(subprotocol, text.turnId, text.attempt, offset, end, text.from(offset)) }
       this.#lastDelta[subprotocol] = last
     }
     subscriber.framed.send(last.frame)
@@ -258,8 +209,4 @@ export class Feed {
       this.#base = least
     }
   }
-}
-
-function addedTo(text: TurnText, offset: number): string {
-  return offset === text.flushed ? text.tail : text.text.slice(offset)
 }

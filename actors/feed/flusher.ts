@@ -1,11 +1,11 @@
 /**
  * One flush for all conversations of the process: what is urgent (events, a turn's first text) in the next turn of the
- * event loop, so that a burst shares one pass; text every 25 ms, up to 100 ms as the event loop lags.
+ * event loop, so that a burst shares one pass; text every 25 ms, up to 100 ms as the event loop lags, or as flushes take
+ * much of its time.
  */
 import type { Feed, FeedSchedule } from './feed.ts'
-
-const shortestMs = 25
-const longestMs = 100
+import { FlushInterval } from './flush-interval.ts'
+import { flushTogether } from './flush-together.ts'
 
 export class Flusher implements FeedSchedule {
   readonly #monotonic: () => number
@@ -14,7 +14,7 @@ export class Flusher implements FeedSchedule {
   #dirty = new Set<Feed>()
   #immediate: NodeJS.Immediate | null = null
   #timer: NodeJS.Timeout | null = null
-  #intervalMs = shortestMs
+  readonly #interval = new FlushInterval()
 
   /** `isHeld`: nothing may be sent at the moment; it is asked again at each flush. */
   constructor(monotonic: () => number, isHeld: () => boolean = () => false) {
@@ -33,10 +33,8 @@ export class Flusher implements FeedSchedule {
         this.#immediate = null
         const feeds = this.#urgent
         this.#urgent = new Set()
-        for (const each of feeds) {
-          this.#dirty.delete(each)
-          each.flush()
-        }
+        for (const each of feeds) this.#dirty.delete(each)
+        flushTogether(feeds)
       })
       return
     }
@@ -45,21 +43,21 @@ export class Flusher implements FeedSchedule {
   }
 
   #arm(): void {
-    const due = this.#monotonic() + this.#intervalMs
+    const { ms } = this.#interval
+    const due = this.#monotonic() + ms
     this.#timer = setTimeout(() => {
       this.#timer = null
-      const lagMs = Math.max(0, this.#monotonic() - due)
-      // A loop that runs late gets fewer, larger frames: a write costs the same whatever it holds.
-      this.#intervalMs = Math.min(longestMs, Math.max(shortestMs, shortestMs + lagMs * 2))
+      const began = this.#monotonic()
       const feeds = this.#dirty
       this.#dirty = new Set()
-      for (const feed of feeds) feed.flush()
-    }, this.#intervalMs)
+      flushTogether(feeds)
+      this.#interval.flushed(Math.max(0, began - due), this.#monotonic() - began)
+    }, ms)
   }
 
   /** Sends what is due, where it may be sent, and stops the timers. */
   close(): void {
-    for (const feed of new Set([...this.#urgent, ...this.#dirty])) if (!this.held) feed.flush()
+    if (!this.held) flushTogether(new Set([...this.#urgent, ...this.#dirty]))
     if (this.#timer !== null) clearTimeout(this.#timer)
     if (this.#immediate !== null) clearImmediate(this.#immediate)
     this.#timer = null

@@ -4,17 +4,20 @@
  */
 import { ChatError } from '../../protocol/errors.ts'
 import type { ControlReply } from '../../protocol/bus/control.ts'
+import type { DeltaItem } from '../../protocol/bus/deltas.ts'
 import type { DeadLetter } from '../../platform/bus/dead-letters.ts'
 import type { ConversationRow, ConversationStore, EndTurn, OwnerToken, TurnRow, WriteResult } from '../../storage/conversation-store.ts'
 import type { ContextSource } from '../context/context-cache.ts'
 import type { Answer, ConversationEvent, DurableEvent, Effect } from '../conversation/events.ts'
 import { attachEffect } from '../conversation/progress.ts'
+import { GatheredText } from '../conversation/gathered-text.ts'
 import { reduce } from '../conversation/reduce.ts'
 import type { ConversationState } from '../conversation/state.ts'
 import { rules } from '../conversation/rules.ts'
 import { turnFromRow, type Turn } from '../conversation/turn.ts'
 import type { EndedTurn } from '../limits/turn-accounts.ts'
 import { Feed, type FeedSchedule } from '../feed/feed.ts'
+import { attachmentOf, type BridgeRequest } from './bridge-control.ts'
 import { Mailbox } from './mailbox.ts'
 
 /** Sends, edits and grants are refused after this long without Postgres; ends wait. */
@@ -23,14 +26,6 @@ const abortAnswerMs = 2_000
 /** A bridge that is asked for a run while another waits for the grant. */
 const releaseAnswerMs = 1_000
 const mailboxCapacity = 64
-
-export interface BridgeRequest {
-  readonly type: 'abort' | 'attach'
-  readonly turnId: string
-  readonly run: number
-  readonly offset?: number
-  readonly idOffset?: number
-}
 
 /** What an actor needs of its process. */
 export interface ActorHost {
@@ -66,7 +61,9 @@ export class ConversationActor {
   readonly #movedListeners = new Set<() => void>()
   /** Unfinished turns that are written to their end, whether anybody listens or not. */
   readonly #kept = new Set<string>()
-  #state: ConversationState
+  /** Without what is gathered: `state` has both. */
+  #current: ConversationState
+  #gathered: GatheredText | null = null
   #token: OwnerToken
   #nextKey = 1
   #dropped = false
@@ -81,7 +78,7 @@ export class ConversationActor {
     this.#idleSince = this.#unheardSince = host.now()
     // A run is taken to live until its bridge was asked: else its job could be granted anew before the answer.
     const turns = unfinished.map(turnFromRow).map((turn) => (turn.state === 'resuming' ? { ...turn, heardAt: host.now() } : turn)).sort((a, b) => Number(a.state === 'waiting') - Number(b.state === 'waiting') || a.replyMessageId - b.replyMessageId)
-    this.#state = {
+    this.#current = {
       conversationId: conversation.conversationId,
       userId: conversation.userId,
       title: conversation.title,
@@ -97,15 +94,18 @@ export class ConversationActor {
   /** Takes up what the owner before left: publishes what is queued, attaches to what runs. */
   activate(): void {
     this.#host.activated(this)
-    for (const turn of this.#state.turns) {
+    for (const turn of this.state.turns) {
       this.#host.turnAdded(turn.turnId, this)
       if (turn.state === 'queued') this.#host.publish(turn, this.conversationId)
-      if (turn.state === 'resuming') this.#carryOutNow(attachEffect(turn))
+      if (turn.state === 'resuming') for (const effect of attachEffect(turn)) this.#carryOut(effect)
     }
   }
 
   get state(): ConversationState {
-    return this.#state
+    const delta = this.#gathered?.join() ?? null
+    // Its effect, to show the text, was had as it came.
+    if (delta !== null) this.#current = reduce(this.#current, delta).state
+    return this.#current
   }
 
   get token(): OwnerToken {
@@ -118,7 +118,7 @@ export class ConversationActor {
   }
 
   get isIdle(): boolean {
-    return this.#mailbox.idle && !this.feed.hasAudience && this.#state.turns.length === 0
+    return this.#mailbox.idle && !this.feed.hasAudience && this.state.turns.length === 0
   }
 
   /** When it was used last. */
@@ -139,7 +139,7 @@ export class ConversationActor {
 
   /** Of an unfinished turn: it is not to be stopped for want of listeners. The next owner does not know. */
   keep(turnId: string): void {
-    if (this.#state.turns.some((turn) => turn.turnId === turnId)) this.#kept.add(turnId)
+    if (this.state.turns.some((turn) => turn.turnId === turnId)) this.#kept.add(turnId)
   }
 
   keeps(turnId: string): boolean {
@@ -153,7 +153,7 @@ export class ConversationActor {
 
   /** Whether a run of the turn was heard of a moment ago. */
   hears(turnId: string): boolean {
-    const turn = this.#state.turns.find((each) => each.turnId === turnId)
+    const turn = this.state.turns.find((each) => each.turnId === turnId)
     return turn !== undefined && turn.run > 0 && this.#host.now() - turn.heardAt < rules.runSilenceMs
   }
 
@@ -189,12 +189,22 @@ export class ConversationActor {
     })
   }
 
+  /** Text of a run came. */
+  hear(bridge: string, item: DeltaItem, now: number): void {
+    if (this.#dropped) return
+    if (this.#gathered?.take(bridge, item, now) === true) {
+      if (item[3] !== '') this.feed.show(this.#gathered.turnId, this.#gathered.attempt, item[3])
+      return
+    }
+    const [turnId, run, offset, text, idOffset, ids] = item
+    this.now({ type: 'delta', now, bridge, turnId, run, offset, text, idOffset, ids })
+    this.#gathered = GatheredText.after(this.#current, { turnId, bridge, run })
+  }
+
   /** An event that needs no commit. */
   now(event: Extract<ConversationEvent, { type: 'delta' | 'attached' | 'released' | 'cut' }>): void {
     if (this.#dropped) return
-    const { state, effects } = reduce(this.#state, event)
-    this.#state = state
-    this.#carryOutNow(effects)
+    for (const effect of this.#reduce(event)) this.#carryOut(effect)
   }
 
   /** Lets the command in hand end, refuses the others with `moved`, then drops. */
@@ -207,20 +217,28 @@ export class ConversationActor {
   drop(): void {
     if (this.#dropped) return
     this.#dropped = true
-    for (const turn of this.#state.turns) this.#host.turnRemoved(turn.turnId)
+    for (const turn of this.state.turns) this.#host.turnRemoved(turn.turnId)
     void this.#mailbox.close(new ChatError('moved'))
     this.#host.dropped(this)
     for (const listener of this.#movedListeners) listener()
     this.#movedListeners.clear()
   }
 
+  /** Text that follows may belong elsewhere: it is looked at anew. */
+  #reduce(event: ConversationEvent): readonly Effect[] {
+    const { state, effects } = reduce(this.state, event)
+    this.#current = state
+    this.#gathered = null
+    return effects
+  }
+
   async #apply(event: ConversationEvent): Promise<void> {
     // Another actor may hold the conversation's turns by now.
     if (this.#dropped) return
-    const before = this.#state.turns
-    const { state, effects } = reduce(this.#state, event)
-    this.#state = state
-    if (state.turns !== before) this.#indexTurns(before, state.turns)
+    const before = this.state.turns
+    const effects = this.#reduce(event)
+    const after = this.#current.turns
+    if (after !== before) this.#indexTurns(before, after)
     for (const effect of effects) {
       if (this.#dropped) return
       switch (effect.type) {
@@ -248,11 +266,11 @@ export class ConversationActor {
     try {
       const write = { ...effect.write, conversationId: this.conversationId, token: this.#token }
       const result = await this.#host.store.write(write, effect.refusable ? { giveUpAfterMs: patienceMs } : {})
-      this.#host.contexts.committed(this.conversationId, this.#state.turns, write, result)
+      this.#host.contexts.committed(this.conversationId, this.state.turns, write, result)
       if (result.status === 'committed') {
         for (const end of write.ends ?? []) this.#tellEnd(end)
         // Its turns have ended with it.
-        if (write.remove === true) for (const { turnId } of this.#state.turns) this.#tellEnd({ turnId, usage: null, cached: false })
+        if (write.remove === true) for (const { turnId } of this.state.turns) this.#tellEnd({ turnId, usage: null, cached: false })
       }
       if (result.status === 'refused') this.#host.fault('Postgres refused a row', new Error(`SQLSTATE ${result.sqlState}`), this.conversationId)
       return { type: 'written', now: this.#host.now(), result }
@@ -266,9 +284,9 @@ export class ConversationActor {
   }
 
   #tellEnd({ turnId, usage, cached }: Pick<EndTurn, 'turnId' | 'usage' | 'cached'>): void {
-    const turn = this.#state.turns.find((each) => each.turnId === turnId)
+    const turn = this.state.turns.find((each) => each.turnId === turnId)
     if (turn === undefined) return
-    const { userId } = this.#state
+    const { userId } = this.state
     this.#host.turnEnded({ userId, conversationId: this.conversationId, clientMessageId: turn.clientMessageId, usage, tokens: turn.ids.count, cached })
   }
 
@@ -277,7 +295,7 @@ export class ConversationActor {
    * so that afterwards the rows tell. Who waits for it was answered long before: this only holds the next event back.
    */
   async #settle(): Promise<ConversationEvent> {
-    const { step } = this.#state
+    const { step } = this.state
     if (step?.type === 'accepting' || step?.type === 'renaming' || step?.type === 'deleting') this.#answer(step.event.key, { type: 'error', code: 'unavailable' })
     for (let attempt = 1; ; attempt += 1) {
       await this.#host.pause(attempt)
@@ -293,17 +311,13 @@ export class ConversationActor {
   }
 
   #agreesWith(rows: readonly TurnRow[]): boolean {
-    const { turns } = this.#state
+    const { turns } = this.state
     return rows.length === turns.length && rows.every((row) => turns.some((turn) => turn.turnId === row.turnId && turn.run === row.run && turn.attempt === row.attempt))
   }
 
   async #lastWord(effect: Extract<Effect, { type: 'askAbort' }>): Promise<ConversationEvent> {
     const reply = await this.#host.control(effect.bridge, { type: 'abort', turnId: effect.turnId, run: effect.run }, abortAnswerMs)
     return { type: 'aborted', now: this.#host.now(), text: reply !== 'nobody' && reply?.type === 'aborted' ? reply.text : null }
-  }
-
-  #carryOutNow(effects: readonly Effect[]): void {
-    for (const effect of effects) this.#carryOut(effect)
   }
 
   #carryOut(effect: Effect): void {
@@ -341,7 +355,7 @@ export class ConversationActor {
     const { turnId, run, offset, idOffset } = effect
     for (let attempt = 1; ; attempt += 1) {
       const reply = await this.#host.control(effect.bridge, { type: 'attach', turnId, run, offset, idOffset }, abortAnswerMs)
-      this.now({ type: 'attached', now: this.#host.now(), turnId, run, offset, idOffset, answer: attachment(reply) })
+      this.now({ type: 'attached', now: this.#host.now(), turnId, run, offset, idOffset, answer: attachmentOf(reply) })
       // A bridge that cannot be reached may still generate, and sends to the owner before: nothing else would tell of it.
       if ((reply !== null && reply !== 'nobody') || !this.#resumes(turnId, run)) return
       await this.#host.pause(attempt)
@@ -351,7 +365,7 @@ export class ConversationActor {
 
   /** Asks the bridge of a turn's run whether it holds that still, and takes what it has. True also where it does not answer. */
   async isGeneratedStill(turnId: string): Promise<boolean> {
-    const turn = this.#state.turns.find((each) => each.turnId === turnId)
+    const turn = this.state.turns.find((each) => each.turnId === turnId)
     if (turn === undefined || turn.run === 0 || turn.bridge === null) return true
     const { run, bridge } = turn
     const [offset, idOffset] = [turn.text.length, turn.ids.count]
@@ -360,13 +374,13 @@ export class ConversationActor {
       this.now({ type: 'released', turnId, run })
       return false
     }
-    const answer = attachment(reply)
+    const answer = attachmentOf(reply)
     if (answer !== null) this.now({ type: 'attached', now: this.#host.now(), turnId, run, offset, idOffset, answer })
     return true
   }
 
   #resumes(turnId: string, run: number): boolean {
-    return !this.#dropped && this.#state.turns.some((turn) => turn.turnId === turnId && turn.run === run && turn.state === 'resuming')
+    return !this.#dropped && this.state.turns.some((turn) => turn.turnId === turnId && turn.run === run && turn.state === 'resuming')
   }
 
   #answer(key: number, answer: Answer): void {
@@ -383,8 +397,4 @@ export class ConversationActor {
     }
     for (const turn of after) if (!before.some((other) => other.turnId === turn.turnId)) this.#host.turnAdded(turn.turnId, this)
   }
-}
-
-function attachment(reply: ControlReply | 'nobody' | null): { readonly text: string; readonly ids: Uint8Array } | null {
-  return reply !== 'nobody' && reply?.type === 'attached' ? { text: reply.text, ids: reply.token_ids } : null
 }

@@ -3,7 +3,14 @@ import { decodeControlReply, encodeBus } from '../../protocol/bus/codec.ts'
 import type { ControlReply, ControlRequest } from '../../protocol/bus/control.ts'
 import { busVersion, controlSubject } from '../../protocol/bus/subjects.ts'
 import { BusError, type Channel } from '../../platform/bus/channel.ts'
-import type { BridgeRequest } from './actor.ts'
+
+export interface BridgeRequest {
+  readonly type: 'abort' | 'attach'
+  readonly turnId: string
+  readonly run: number
+  readonly offset?: number
+  readonly idOffset?: number
+}
 
 /** `node`: the edge that asks. `nobody`: no bridge has that name. Null: no answer came, or the bus is away; the turn's job is delivered to another then. */
 export async function askBridge(channel: Channel, node: string, bridge: string, request: BridgeRequest, timeoutMs: number): Promise<ControlReply | 'nobody' | null> {
@@ -17,4 +24,9 @@ export async function askBridge(channel: Channel, node: string, bridge: string, 
   } catch (error) {
     return error instanceof BusError && error.code === 'no_responders' ? 'nobody' : null
   }
+}
+
+/** What the bridge has of a run beyond what it was told; null where it has none, or did not answer. */
+export function attachmentOf(reply: ControlReply | 'nobody' | null): { readonly text: string; readonly ids: Uint8Array } | null {
+  return reply !== 'nobody' && reply?.type === 'attached' ? { text: reply.text, ids: reply.token_ids } : null
 }

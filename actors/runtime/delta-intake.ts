@@ -36,7 +36,7 @@ export class DeltaIntake {
     const { bridge } = batch
     const at = now()
     for (const item of batch.items) {
-      const [turnId, run, offset, text, idOffset, ids] = item
+      const [turnId, run] = item
       const actor = actorOfTurn(turnId)
       const fault = faultOf(item, actor)
       if (fault !== null) {
@@ -44,7 +44,7 @@ export class DeltaIntake {
         // Nothing more of this run can be taken: what follows would leave a gap for ever.
         if (actor !== undefined) abort(bridge, turnId, run)
       } else if (actor === undefined) strays.heard(bridge, turnId, run)
-      else actor.now({ type: 'delta', now: at, bridge, turnId, run, offset, text, idOffset, ids })
+      else actor.hear(bridge, item, at)
     }
   }
 }

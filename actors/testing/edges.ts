@@ -101,6 +101,10 @@ export class Device implements ClientConnection {
     for (const wake of this.#wake.splice(0)) wake()
   }
 
+  cork(work: () => void): void {
+    work()
+  }
+
   fellBehind(): void {
     throw new Error('fell behind')
   }

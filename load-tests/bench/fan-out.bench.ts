@@ -18,6 +18,10 @@ class Sink implements ClientConnection {
     this.bytes += frame.length
   }
 
+  cork(work: () => void): void {
+    work()
+  }
+
   fellBehind(): void {
     throw new Error('a sink never falls behind')
   }

@@ -97,8 +97,8 @@ function readBinary(length: number): Uint8Array {
   return bytes.subarray(start, at)
 }
 
-/** Up to this many bytes building the string here is cheaper than the decoder. */
-const shortString = 32
+/** Up to this many bytes building the string here is cheaper than the decoder: a turn's id is within. */
+const shortString = 40
 
 function readString(length: number): string {
   const start = need(length)

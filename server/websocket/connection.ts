@@ -75,11 +75,20 @@ export class Connection implements ClientConnection {
     this.close(4430, 'too_slow')
   }
 
-  /** Several sends as one write. `work` must not throw. */
+  /** Several sends as one write. */
   cork(work: () => void): void {
     if (this.#socket === null) return
-    this.#socket.cork(work)
+    let failure: { readonly error: unknown } | null = null as { readonly error: unknown } | null
+    this.#socket.cork(() => {
+      try {
+        work()
+      } catch (error) {
+        // The library would abort the process.
+        failure = { error }
+      }
+    })
     this.checkUnsent()
+    if (failure !== null) throw failure.error
   }
 
   /** Within a cork a send tells nothing, so that what is left unsent is asked for afterwards. */
