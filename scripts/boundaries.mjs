@@ -21,11 +21,11 @@ const layers = {
 /** A composition root chooses the adapters and passes them down. */
 const compositionRoot = /^[^/]+\/main\.ts$/
 
-/** Benchmarks measure every part, and are no part of anything. */
-const benchmarks = 'load-tests/bench/'
+/** Benchmarks and whom they compare measure every part, and are no part of anything. */
+const benchmarks = /^load-tests\/(bench|floors|peers)\//
 
 /** Tests, benchmarks and what they share. They see their layer's own, the harness and the simulated engine, and may speak to a server with any library. */
-const testCode = /\.(test|bench)\.tsx?$|\/testing\/|^tests\//
+const testCode = /\.(test|bench)\.tsx?$|\/testing\/|^tests\/|^load-tests\/(floors|peers)\//
 const forTests = ['tests/harness/', 'load-tests/simulated-vllm/']
 
 /** Client libraries, and the only folders that know them; everyone else uses the port. */
@@ -61,7 +61,7 @@ export function findBreaches(root) {
 }
 
 function packageFault(file, specifier) {
-  if (testCode.test(file) || file.startsWith(benchmarks)) return undefined
+  if (testCode.test(file) || benchmarks.test(file)) return undefined
   const owner = owners.find(({ packages }) => packages.test(specifier))
   if (owner === undefined || owner.folders.some((folder) => file.startsWith(folder))) return undefined
   return `imports ${specifier}, which only ${owner.folders.join(', ')} may`
@@ -73,7 +73,7 @@ function layerFault(file, target) {
   const allowed = layers[from]
   if (!testCode.test(file) && testCode.test(target)) return `imports ${target}, which is for tests`
   if (from === to || allowed.includes('*') || allowed.includes(to)) return undefined
-  if ((compositionRoot.test(file) || file.startsWith(benchmarks)) && to in layers) return undefined
+  if ((compositionRoot.test(file) || benchmarks.test(file)) && to in layers) return undefined
   if (testCode.test(file) && forTests.some((folder) => target.startsWith(folder))) return undefined
   return `${from} imports ${path.posix.normalize(target)}; it may import ${['itself', ...allowed].join(', ')}`
 }

