@@ -5,8 +5,8 @@ import type { TurnSnapshot } from '../protocol/websocket/commands/conversation-o
 import type { Message, Pace, TurnState } from '../protocol/websocket/fields.ts'
 import type { CommandOf, ReplyOf, ServerEvent } from '../protocol/websocket/messages.ts'
 import type { Subprotocol } from '../protocol/websocket/subprotocols.ts'
-import type { StoredReply } from '../storage/conversation-store.ts'
-import type { Creation } from './creation.ts'
+import type { DrawnConversation, StoredReply } from '../storage/conversation-store.ts'
+import type { Beginning, Creation } from './creation.ts'
 import type { Account } from './limits/payers.ts'
 
 /** One transport connection, as the actors see it. */
@@ -84,6 +84,10 @@ export interface TurnOrigin extends Origin {
 
 export interface ConversationService {
   create(userId: string, command: CommandOf<'conversation.create'>, creation?: Creation): Promise<ReplyOf<'conversation.create'>>
+  /** An id for a conversation that `begin` may make. */
+  draw(userId: string): Promise<DrawnConversation>
+  /** Makes the conversation and sends its first message, in one commit: both, or neither. `command` names the drawn id. */
+  begin(userId: string, drawn: DrawnConversation, beginning: Beginning, command: CommandOf<'message.send'>, origin?: TurnOrigin): Promise<ReplyOf<'message.send'>>
   list(userId: string, command: CommandOf<'conversation.list'>): Promise<ReplyOf<'conversation.list'>>
   history(userId: string, command: CommandOf<'history.get'>): Promise<ReplyOf<'history.get'>>
   /** `onMoved`: this process lost the conversation; the subscription is dead, and the client is to open it again. */

@@ -2,6 +2,7 @@
 import { importFault, type ImportedMessage } from '../protocol/imported-history.ts'
 import { ChatError } from '../protocol/errors.ts'
 import { utf8Length } from '../protocol/text.ts'
+import type { MakeConversation } from '../storage/conversation-store.ts'
 import { limits } from '../protocol/websocket/limits.ts'
 
 export interface Creation {
@@ -10,6 +11,9 @@ export interface Creation {
   /** Not listed, and deleted some time after this. */
   readonly expiresAfterMs?: number
 }
+
+/** What a conversation is made with that has no id of its client's and no history: it is made with its first message. */
+export type Beginning = Pick<MakeConversation, 'title' | 'model' | 'system' | 'expiresAfterMs'>
 
 /** Throws ChatError: `history_too_long`, `text_too_long`, `text_not_well_formed`. */
 export function beginning(system: string | null, history: readonly ImportedMessage[] = []): { readonly system: string | null; readonly history: readonly ImportedMessage[] } {

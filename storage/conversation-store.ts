@@ -108,10 +108,21 @@ export interface EndTurn {
   readonly deadLetter?: boolean
 }
 
+/** An id for a conversation that may be made, and the token of its first owner. */
+export interface DrawnConversation {
+  readonly conversationId: number
+  readonly token: OwnerToken
+}
+
+/** A conversation that is made under a drawn id. */
+export type MakeConversation = Pick<CreateConversation, 'userId' | 'title' | 'model' | 'system' | 'expiresAfterMs'>
+
 /** One step of one conversation; all of it happens, or nothing. */
 export interface ConversationWrite {
   readonly conversationId: number
   readonly token: OwnerToken
+  /** The conversation, under the id and token that were drawn for it: its first write makes it. `stale` where it cannot be made here. */
+  readonly make?: MakeConversation
   readonly ends?: readonly EndTurn[]
   readonly accept?: AcceptTurn
   readonly begin?: BeginTurn
@@ -179,6 +190,8 @@ export interface CreateConversation {
 export interface ConversationStore {
   /** Idempotent by (userId, clientConversationId): ChatError `idempotency_conflict` where title, model, system or history differ from the first. */
   createConversation(input: CreateConversation): Promise<ConversationRow>
+  /** For this user. Nothing is stored: an id that is not used is none. */
+  drawConversation(userId: string): Promise<DrawnConversation>
   conversation(conversationId: number): Promise<ConversationRow | null>
   /** Most recently used first, from the one after `before` on. */
   listConversations(userId: string, page: { readonly before?: number; readonly limit: number }): Promise<{ readonly conversations: readonly ConversationRow[]; readonly hasMore: boolean }>

@@ -112,6 +112,8 @@ export function limitTurns(service: ConversationService, options: TurnLimitOptio
 
   return {
     create: (userId, command, creation) => service.create(userId, command, creation),
+    draw: (userId) => service.draw(userId),
+    begin: (userId, drawn, beginning, command, origin = {}) => start(userId, command, origin, (by) => service.begin(userId, drawn, beginning, command, by)),
     list: (userId, command) => service.list(userId, command),
     history: (userId, command) => service.history(userId, command),
     open: (userId, command, connection, onMoved) => service.open(userId, command, connection, onMoved),

@@ -36,6 +36,7 @@ function newActor(unfinished: readonly TurnRow[], over: { write?: (write: Conver
     abort: () => undefined,
     deadLetter: () => undefined,
     activated: () => undefined,
+    made: () => undefined,
     turnAdded: (id, actor) => turns.set(id, actor),
     turnRemoved: (id) => turns.delete(id),
     turnEnded: () => undefined,

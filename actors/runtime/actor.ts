@@ -6,7 +6,7 @@ import { ChatError } from '../../protocol/errors.ts'
 import type { ControlReply } from '../../protocol/bus/control.ts'
 import type { DeltaItem } from '../../protocol/bus/deltas.ts'
 import type { DeadLetter } from '../../platform/bus/dead-letters.ts'
-import type { ConversationRow, ConversationStore, EndTurn, OwnerToken, TurnRow, WriteResult } from '../../storage/conversation-store.ts'
+import type { ConversationRow, ConversationStore, EndTurn, MakeConversation, OwnerToken, TurnRow, WriteResult } from '../../storage/conversation-store.ts'
 import type { ContextSource } from '../context/context-cache.ts'
 import type { Answer, ConversationEvent, DurableEvent, Effect } from '../conversation/events.ts'
 import { attachEffect } from '../conversation/progress.ts'
@@ -41,6 +41,8 @@ export interface ActorHost {
   /** Its turn's end is committed, and the letter with it. */
   deadLetter(letter: DeadLetter): void
   activated(actor: ConversationActor): void
+  /** The commit that made its conversation is done: from now on others may ask for it. */
+  made(actor: ConversationActor): void
   turnAdded(turnId: string, actor: ConversationActor): void
   turnRemoved(turnId: string): void
   /** Its end is committed. */
@@ -65,14 +67,18 @@ export class ConversationActor {
   #current: ConversationState
   #gathered: GatheredText | null = null
   #token: OwnerToken
+  /** Until the conversation is made, by its first write. */
+  #toMake: MakeConversation | null
   #nextKey = 1
   #dropped = false
   #idleSince: number
   #unheardSince: number
 
-  constructor(host: ActorHost, token: OwnerToken, conversation: ConversationRow, unfinished: readonly TurnRow[]) {
+  /** `toMake`: the conversation is not there yet, and its first write makes it. */
+  constructor(host: ActorHost, token: OwnerToken, conversation: Omit<ConversationRow, 'createdAt'>, unfinished: readonly TurnRow[], toMake: MakeConversation | null = null) {
     this.#host = host
     this.#token = token
+    this.#toMake = toMake
     this.conversationId = conversation.conversationId
     this.feed = new Feed(conversation.conversationId, host.feeds)
     this.#idleSince = this.#unheardSince = host.now()
@@ -110,6 +116,11 @@ export class ConversationActor {
 
   get token(): OwnerToken {
     return this.#token
+  }
+
+  /** There is such a conversation. */
+  get isMade(): boolean {
+    return this.#toMake === null
   }
 
   /** Another owner has the conversation, or nobody. */
@@ -264,10 +275,11 @@ export class ConversationActor {
 
   async #write(effect: Extract<Effect, { type: 'write' }>): Promise<ConversationEvent> {
     try {
-      const write = { ...effect.write, conversationId: this.conversationId, token: this.#token }
+      const write = { ...effect.write, conversationId: this.conversationId, token: this.#token, ...(this.#toMake === null ? {} : { make: this.#toMake }) }
       const result = await this.#host.store.write(write, effect.refusable ? { giveUpAfterMs: patienceMs } : {})
       this.#host.contexts.committed(this.conversationId, this.state.turns, write, result)
       if (result.status === 'committed') {
+        this.#tellMade()
         for (const end of write.ends ?? []) this.#tellEnd(end)
         // Its turns have ended with it.
         if (write.remove === true) for (const { turnId } of this.state.turns) this.#tellEnd({ turnId, usage: null, cached: false })
@@ -281,6 +293,12 @@ export class ConversationActor {
       // What fails with Postgres there would fail again: the turn must not wait for its deadline because of it.
       return away || settled.type !== 'unwritten' ? settled : { type: 'written', now: this.#host.now(), result: { status: 'refused', sqlState: 'XX000' } }
     }
+  }
+
+  #tellMade(): void {
+    if (this.#toMake === null) return
+    this.#toMake = null
+    if (!this.#dropped) this.#host.made(this)
   }
 
   #tellEnd({ turnId, usage, cached }: Pick<EndTurn, 'turnId' | 'usage' | 'cached'>): void {

@@ -6,11 +6,11 @@ import type { ConversationSummary } from '../../protocol/websocket/commands/conv
 import type { Message } from '../../protocol/websocket/fields.ts'
 import type { CommandOf, ReplyOf } from '../../protocol/websocket/messages.ts'
 import { limits } from '../../protocol/websocket/limits.ts'
-import type { ConversationRow, ConversationStore } from '../../storage/conversation-store.ts'
+import type { ConversationRow, ConversationStore, DrawnConversation } from '../../storage/conversation-store.ts'
 import type { ConversationState } from '../conversation/state.ts'
 import type { Turn } from '../conversation/turn.ts'
 import type { ClientConnection, ConversationService, FollowedTurn, PartsClient, Subscription, TurnStatus } from '../conversation-service.ts'
-import { beginning, type Creation } from '../creation.ts'
+import { beginning, type Beginning, type Creation } from '../creation.ts'
 import type { Forwarding } from '../forwarding/forwarding.ts'
 import type { Mirrors } from '../following/mirrors.ts'
 import type { Placement } from '../placement/placement.ts'
@@ -25,7 +25,7 @@ type NotFound = 'conversation_not_found' | 'turn_not_found'
 
 export interface ConversationsOptions {
   readonly store: ConversationStore
-  readonly directory: Pick<ActorDirectory, 'peek'>
+  readonly directory: Pick<ActorDirectory, 'peek' | 'toMake'>
   readonly placement: Placement
   readonly local: LocalConversations
   readonly mirrors: Mirrors
@@ -54,6 +54,22 @@ export class Conversations implements ConversationService {
     })
     this.#remember(row.conversationId, userId)
     return { type: 'conversation.created', conversation_id: row.conversationId, title: row.title, created_at: new Date(row.createdAt).toISOString() }
+  }
+
+  draw(userId: string): Promise<DrawnConversation> {
+    return this.#options.store.drawConversation(userId)
+  }
+
+  async begin(userId: string, drawn: DrawnConversation, beginning: Beginning, command: CommandOf<'message.send'>, origin: Origin = {}): Promise<ReplyOf<'message.send'>> {
+    const { directory, local } = this.#options
+    const actor = directory.toMake(drawn, { userId, ...beginning })
+    try {
+      return await local.accept(actor, command, origin)
+    } catch (error) {
+      if (!actor.isMade) actor.drop()
+      // This process cannot make it there: its map of shards is wrong.
+      throw error instanceof ChatError && error.code === 'moved' ? new ChatError('unavailable', undefined, { cause: error }) : error
+    }
   }
 
   async list(userId: string, command: CommandOf<'conversation.list'>): Promise<ReplyOf<'conversation.list'>> {

@@ -3,7 +3,7 @@
  * one that is being passivated waits, and activates it again.
  */
 import { ChatError } from '../../protocol/errors.ts'
-import type { ConversationStore } from '../../storage/conversation-store.ts'
+import type { ConversationStore, DrawnConversation, MakeConversation } from '../../storage/conversation-store.ts'
 import { ConversationActor, type ActorHost } from './actor.ts'
 
 const passivateAfterMs = 60_000
@@ -69,6 +69,23 @@ export class ActorDirectory {
     const found = await this.find(conversationId)
     if (found.type === 'elsewhere') throw new ChatError('moved')
     return found.actor
+  }
+
+  /**
+   * An actor for a conversation that its first write makes: until then nobody finds it. To be dropped where that write
+   * fails. Throws ChatError `draining`.
+   */
+  toMake({ conversationId, token }: DrawnConversation, make: MakeConversation): ConversationActor {
+    if (this.#closed) throw new ChatError('draining')
+    const { userId, title, model, system } = make
+    const { host } = this.#options
+    return new ConversationActor(host, token, { conversationId, userId, title, model, system, updatedAt: host.now(), lastMessageId: null }, [], make)
+  }
+
+  /** As ActorHost tells. */
+  made(actor: ConversationActor): void {
+    this.#actors.set(actor.conversationId, actor)
+    if (this.#closed) void this.#passivate(actor)
   }
 
   forget(actor: ConversationActor): void {

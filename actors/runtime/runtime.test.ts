@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { ReplyOf } from '../../protocol/websocket/messages.ts'
 import { startPostgres, type PostgresServer } from '../../tests/harness/postgres.ts'
 import { code, create, Device, newChat, newWorld, open, send } from '../testing/edges.ts'
 
@@ -58,6 +59,35 @@ t.test('a conversation that begins with a history goes on from it, and one that 
   t.equal(await code(create(Array.from({ length: 2_001 }, () => ({ role: 'user', content: 'x' })))), 'history_too_long')
   t.equal(await code(create([{ role: 'user', content: 'x'.repeat(33_000) }])), 'text_too_long')
   t.equal(await code(create([{ role: 'user', content: '\ud800' }])), 'text_not_well_formed')
+})
+
+t.test('a conversation is made with its first message, both or neither, and is another edge\'s to forward to', async (t) => {
+  const { edge: startOne, bridge: startBridge } = await newWorld(t, postgres, 2)
+  const [edge, other] = [await startOne('edge-1'), await startOne('edge-2')]
+  const bridge = startBridge()
+  const { service } = edge.runtime
+  const beginning = { title: null, model: null, system: 'Be kind.' }
+  const begin = async (text: string): Promise<ReplyOf<'message.send'>> => {
+    const drawn = await service.draw('ann')
+    return service.begin('ann', drawn, beginning, { type: 'message.send', conversation_id: drawn.conversationId, client_message_id: 'c1', text })
+  }
+  t.equal(await code(begin('\0')), 'internal')
+  t.equal(edge.runtime.counts().actors, 0)
+  t.same((await service.list('ann', { type: 'conversation.list' })).conversations, [])
+
+  const accepted = await begin('hello')
+  t.match(accepted, { duplicate: false, state: 'queued', parent_id: null })
+  t.equal(edge.runtime.counts().actors, 1)
+  const run = await bridge.run()
+  t.match(run.granted, { run: 1, edge: 'edge-1', system: 'Be kind.', messages: [{ content: 'hello' }] })
+  run.say('hi')
+  t.equal(await run.finish(), 'confirmed')
+  const again = await send(other, 'ann', accepted.conversation_id, 'and again')
+  t.equal(again.parent_id, accepted.reply_message_id)
+  t.equal(other.runtime.counts().actors, 0, 'its maker owns it')
+  t.equal(await code(send(other, 'bob', accepted.conversation_id, 'mine?')), 'conversation_not_found')
+  await (await bridge.run()).finish()
+  t.match((await service.list('ann', { type: 'conversation.list' })).conversations, [{ conversation_id: accepted.conversation_id, title: 'hello' }])
 })
 
 t.test('a deleted conversation ends what is under way in it, and is there for nobody', async (t) => {

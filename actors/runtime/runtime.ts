@@ -249,6 +249,10 @@ class Runtime implements ConversationRuntime, ActorHost {
     this.#mirrors.endOf(actor.conversationId)
   }
 
+  made(actor: ConversationActor): void {
+    this.#directory.made(actor)
+  }
+
   turnAdded(turnId: string, actor: ConversationActor): void {
     this.#turns.add(turnId, actor)
   }

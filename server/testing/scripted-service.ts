@@ -68,6 +68,8 @@ export function scriptedService(script: Partial<ConversationService> = {}): Scri
   return {
     subscriptions,
     create: async (_, command) => ({ type: 'conversation.created', conversation_id: 1024, title: command.title ?? null, created_at: createdAt }),
+    draw: async () => ({ conversationId: 1024, token: { epoch: 1, node: 'edge', bootId: 'boot' } }),
+    begin: async (_, __, ___, command) => accepted(command.conversation_id, command.client_message_id),
     list: async () => ({ type: 'conversations', conversations: [], has_more: false }),
     history: async (_, command) => ({ type: 'history', conversation_id: command.conversation_id, messages: [], has_more: false }),
     open: async (_, command, connection, onMoved) => {

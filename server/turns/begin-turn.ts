@@ -4,8 +4,8 @@ import { ChatError } from '../../protocol/errors.ts'
 import { historyBytes, type ImportedMessage } from '../../protocol/imported-history.ts'
 import { utf8Length } from '../../protocol/text.ts'
 import type { CommandOf, ReplyOf } from '../../protocol/websocket/messages.ts'
-import type { ConversationService } from '../../actors/conversation-service.ts'
-import type { Creation } from '../../actors/creation.ts'
+import type { ConversationService, TurnOrigin } from '../../actors/conversation-service.ts'
+import { beginning as beginningOf, type Creation } from '../../actors/creation.ts'
 import type { Identity } from '../auth/authenticator.ts'
 
 export interface NewConversation {
@@ -33,19 +33,52 @@ export interface BegunTurn {
   readonly accepted: ReplyOf<'message.send'>
 }
 
+type Service = Pick<ConversationService, 'draw' | 'begin' | 'create' | 'send' | 'delete'>
+
 /** Rejects with ChatError. */
-export async function beginTurn(service: Pick<ConversationService, 'create' | 'send' | 'delete'>, { userId, identity, traceparent, conversation, message, isKeyed, kept = false }: TurnBeginning): Promise<BegunTurn> {
-  const isNew = typeof conversation !== 'number'
-  const conversationId = isNew ? (await service.create(userId, { type: 'conversation.create', ...conversation.command }, conversation.creation)).conversation_id : conversation
-  const broughtBytes = isNew ? historyBytes(conversation.creation.history) + utf8Length(conversation.command.system ?? '') : 0
+export async function beginTurn(service: Service, beginning: TurnBeginning): Promise<BegunTurn> {
+  const { userId, conversation, isKeyed } = beginning
+  if (typeof conversation === 'number') return sendTo(service, beginning, conversation, 0)
+  const { command: { title = null, model = null, system: told = null }, creation: { expiresAfterMs } } = conversation
+  const { system, history } = beginningOf(told, conversation.creation.history)
+  // Under a key it may be there already, and a history takes a statement of its own.
+  if (isKeyed || history.length > 0) return sendToCreated(service, beginning, conversation)
+  const drawn = await service.draw(userId)
+  const made = { title, model, system, ...(expiresAfterMs === undefined ? {} : { expiresAfterMs }) }
+  const accepted = await service.begin(userId, drawn, made, messageTo(beginning, drawn.conversationId), originOf(beginning, broughtBytes(conversation)))
+  return begun(beginning, drawn.conversationId, accepted)
+}
+
+async function sendToCreated(service: Service, beginning: TurnBeginning, conversation: NewConversation): Promise<BegunTurn> {
+  const { userId, isKeyed } = beginning
+  const { conversation_id: conversationId } = await service.create(userId, { type: 'conversation.create', ...conversation.command }, conversation.creation)
   try {
-    const accepted = await service.send(userId, { type: 'message.send', conversation_id: conversationId, ...message }, { identity, historyBytes: broughtBytes, ...(traceparent === null ? {} : { traceparent }), ...(kept ? { kept } : {}) })
-    return { userId, conversationId, turnId: accepted.turn_id, accepted }
+    return await sendTo(service, beginning, conversationId, broughtBytes(conversation))
   } catch (error) {
     // Who is refused again and again must not leave a conversation each time.
-    if (isNew && !isKeyed && isRefusal(error)) await service.delete(userId, { type: 'conversation.delete', conversation_id: conversationId }).catch(() => undefined)
+    if (!isKeyed && isRefusal(error)) await service.delete(userId, { type: 'conversation.delete', conversation_id: conversationId }).catch(() => undefined)
     throw error
   }
+}
+
+async function sendTo(service: Service, beginning: TurnBeginning, conversationId: number, brought: number): Promise<BegunTurn> {
+  return begun(beginning, conversationId, await service.send(beginning.userId, messageTo(beginning, conversationId), originOf(beginning, brought)))
+}
+
+function messageTo({ message }: TurnBeginning, conversationId: number): CommandOf<'message.send'> {
+  return { type: 'message.send', conversation_id: conversationId, ...message }
+}
+
+function originOf({ identity, traceparent, kept = false }: TurnBeginning, brought: number): TurnOrigin {
+  return { identity, historyBytes: brought, ...(traceparent === null ? {} : { traceparent }), ...(kept ? { kept } : {}) }
+}
+
+function begun({ userId }: TurnBeginning, conversationId: number, accepted: ReplyOf<'message.send'>): BegunTurn {
+  return { userId, conversationId, turnId: accepted.turn_id, accepted }
+}
+
+function broughtBytes({ command, creation }: NewConversation): number {
+  return historyBytes(creation.history) + utf8Length(command.system ?? '')
 }
 
 /** Nothing was accepted, for certain. */

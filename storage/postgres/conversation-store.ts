@@ -6,7 +6,7 @@ import type { Message } from '../../protocol/websocket/fields.ts'
 import type { DeadLetter } from '../../platform/bus/dead-letters.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import type {
-  ClaimResult, ConversationRow, ConversationStore, ConversationWrite, CreateConversation, MessagePage, OwnerToken, StoredReply, SweptTurn, TurnRow, WriteResult,
+  ClaimResult, ConversationRow, ConversationStore, ConversationWrite, CreateConversation, DrawnConversation, MessagePage, OwnerToken, StoredReply, SweptTurn, TurnRow, WriteResult,
 } from '../conversation-store.ts'
 import { asChatError, isMissingPartition, isRowFault } from './faults.ts'
 import type { GroupCommit } from './group-commit.ts'
@@ -60,6 +60,11 @@ export class PostgresConversationStore implements ConversationStore {
       if (hash === null || !hash.equals(first.command_hash)) throw new ChatError('idempotency_conflict')
       return conversationFrom(first)
     })
+  }
+
+  drawConversation(userId: string): Promise<DrawnConversation> {
+    const bucket = bucketOfUser(userId)
+    return this.#at(bucket).ownership.draw(bucket)
   }
 
   conversation(conversationId: number): Promise<ConversationRow | null> {

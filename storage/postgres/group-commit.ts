@@ -161,13 +161,13 @@ export class GroupCommit {
   }
 }
 
-function texts({ title, rename, accept, ends = [] }: ConversationWrite): string[] {
-  return [title ?? '', rename ?? '', accept?.user.type === 'new' ? accept.user.content : '', ...ends.map(({ content }) => content)]
+function texts({ make, title, rename, accept, ends = [] }: ConversationWrite): string[] {
+  return [make?.userId ?? '', make?.title ?? '', make?.model ?? '', make?.system ?? '', title ?? '', rename ?? '', accept?.user.type === 'new' ? accept.user.content : '', ...ends.map(({ content }) => content)]
 }
 
 function size(write: ConversationWrite): { readonly rows: number; readonly bytes: number } {
-  const { ends = [], accept, begin, promote } = write
-  const rows = 1 + ends.length * 2 + (accept ? 2 : 0) + (begin ? 1 : 0) + (promote === undefined ? 0 : 1)
+  const { make, ends = [], accept, begin, promote } = write
+  const rows = (make ? 2 : 1) + ends.length * 2 + (accept ? 2 : 0) + (begin ? 1 : 0) + (promote === undefined ? 0 : 1)
   return { rows, bytes: texts(write).reduce((sum, text) => sum + Buffer.byteLength(text), rows * bytesPerRow) }
 }
 

@@ -8,6 +8,7 @@ import { pipeline, type BoundStatement, type Shard } from './shard.ts'
 import type { StoredTurn } from './rows.ts'
 import { deletedConversations } from './statements/delete-conversations.ts'
 import { lockAndDraw, type DrawnRow } from './statements/lock-and-draw.ts'
+import { makeConversations } from './statements/make-conversations.ts'
 import { turnsOfGroup } from './statements/turns-of-group.ts'
 
 /** This program made no sense of a group: running it again would not help. */
@@ -18,7 +19,7 @@ export class GroupFault extends Error {
 export async function commitGroup(shard: Shard, writes: readonly ConversationWrite[]): Promise<readonly WriteResult[]> {
   const first = withoutFault(() => readings(writes))
   return shard.withClient(async (client) => {
-    const [, drawn, turns, deleted] = await pipeline(client, first)
+    const [drawn, turns, deleted] = (await pipeline(client, [...opening(writes), ...first])).slice(-first.length)
     const findings = {
       drawn: (drawn?.rows ?? []) as DrawnRow[],
       turns: (turns?.rows ?? []) as StoredTurn[],
@@ -29,6 +30,23 @@ export async function commitGroup(shard: Shard, writes: readonly ConversationWri
     if (results.at(-1)?.command !== 'COMMIT') throw new GroupFault('a transaction without an error was rolled back')
     return plan.results
   })
+}
+
+/** New conversations are there before they are locked, as all others. */
+function opening(writes: readonly ConversationWrite[]): BoundStatement[] {
+  const made = writes.flatMap(({ conversationId, token, make }) => (make === undefined ? [] : [{ conversationId, token, ...make }]))
+  const columns = [
+    made.map(({ conversationId }) => conversationId),
+    made.map(({ token }) => token.epoch),
+    made.map(({ token }) => token.node),
+    made.map(({ token }) => token.bootId),
+    made.map(({ userId }) => userId),
+    made.map(({ title }) => title),
+    made.map(({ model }) => model),
+    made.map(({ system }) => system),
+    made.map(({ expiresAfterMs = null }) => expiresAfterMs),
+  ]
+  return [{ statement: 'BEGIN' }, ...(made.length > 0 ? [{ statement: makeConversations, values: columns }] : [])]
 }
 
 function readings(writes: readonly ConversationWrite[]): BoundStatement[] {
@@ -44,7 +62,6 @@ function readings(writes: readonly ConversationWrite[]): BoundStatement[] {
   const clientIds = [accepts.map(({ conversationId }) => conversationId), accepts.map(({ clientMessageId }) => clientMessageId)]
   const removed = writes.flatMap(({ conversationId, remove }) => (remove === true ? [conversationId] : []))
   return [
-    { statement: 'BEGIN' },
     { statement: lockAndDraw, values: tokens },
     { statement: turnsOfGroup, values: [turnIds, ...clientIds] },
     // Most groups have none.

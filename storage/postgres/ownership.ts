@@ -1,13 +1,17 @@
 /** Claims and releases on one shard, in batches: as group commits, they lock conversations in the order of their ids. */
 import { ChatError } from '../../protocol/errors.ts'
-import type { ClaimResult, OwnerToken, TurnRow } from '../conversation-store.ts'
+import { makeId } from '../../protocol/ids.ts'
+import type { ClaimResult, DrawnConversation, OwnerToken, TurnRow } from '../conversation-store.ts'
 import { Batcher } from './batcher.ts'
 import type { ShardLiveness } from './liveness.ts'
 import { conversationFrom, turnFrom, type StoredTurn } from './rows.ts'
+import { asChatError } from './faults.ts'
+import { NumberStock } from './number-stock.ts'
 import { pipeline, type Shard } from './shard.ts'
 import { claimConversations } from './statements/claim-conversations.ts'
 import { loadClaimed, type LoadedConversation } from './statements/load-claimed.ts'
 import { lockConversations } from './statements/lock-conversations.ts'
+import { drawConversationNumbers } from './statements/make-conversations.ts'
 import { releaseConversations } from './statements/release-conversations.ts'
 import { unfinishedTurns } from './statements/unfinished-turns.ts'
 
@@ -33,8 +37,22 @@ export class Ownership {
   readonly #claims = new Batcher((claims: readonly Claim[]) => this.#claim(claims))
   readonly #releases = new Batcher((releases: readonly Release[]) => this.#release(releases))
 
+  readonly #numbers: NumberStock
+
   constructor(options: OwnershipOptions) {
     this.#options = options
+    this.#numbers = new NumberStock(async (count) => (await options.shard.read<{ number: number }>(drawConversationNumbers, [count])).map(({ number }) => number))
+  }
+
+  /** As whoever makes it owns it, it is claimed by being made. Rejects with ChatError `unavailable`. */
+  async draw(bucket: number): Promise<DrawnConversation> {
+    const { node, bootId, liveness } = this.#options
+    try {
+      await liveness.ensure()
+      return { conversationId: makeId(await this.#numbers.take(), bucket), token: { epoch: 1, node, bootId } }
+    } catch (error) {
+      throw asChatError(error)
+    }
   }
 
   async claim(conversationId: number, force: boolean): Promise<ClaimResult> {

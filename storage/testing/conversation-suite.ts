@@ -1,7 +1,7 @@
 /** Conversations as every store keeps them: created, renamed, deleted, listed. `current`: the store of the process that runs now. */
 import type { Test } from 'tap'
 import { bucketOfId, bucketOfUser } from '../../protocol/ids.ts'
-import type { ConversationRow, ConversationStore } from '../conversation-store.ts'
+import type { ConversationRow, ConversationStore, ConversationWrite, DrawnConversation, WriteResult } from '../conversation-store.ts'
 import { pagesAfter } from './pages.ts'
 import { acceptTurn, beginTurn, claimed, createConversation, endTurn, Owned, ownConversation, unique, wide } from './writes.ts'
 
@@ -54,6 +54,41 @@ export function conversationSuite(t: Test, current: () => ConversationStore): vo
     const history = Array.from({ length: 2_000 }, () => ({ role: 'user', content: 'x'.repeat(524) }) as const)
     const row = await store.createConversation({ userId: unique('user'), clientConversationId: null, title: null, model: null, system: null, history })
     t.equal((await pagesAfter(store, row.conversationId, { limit: 200, maxBytes: 1 << 20 })).flat().length, 2_000)
+  })
+
+  t.test('a conversation is made by its first write, whole or not at all, and is its maker\'s from the start', async (t) => {
+    const store = current()
+    const userId = unique('user')
+    const make = { userId, title: null, model: 'm', system: 'Be brief.' }
+    const drawn = await Promise.all(Array.from({ length: 100 }, () => store.drawConversation(userId)))
+    t.equal(new Set(drawn.map(({ conversationId }) => conversationId)).size, 100)
+    t.ok(drawn.every(({ conversationId }) => bucketOfId(conversationId) === bucketOfUser(userId)))
+    const [one, two, three, four] = drawn as [DrawnConversation, DrawnConversation, DrawnConversation, DrawnConversation]
+    const writeTo = ({ conversationId, token }: DrawnConversation, write: Omit<ConversationWrite, 'conversationId' | 'token'>): Promise<WriteResult> => store.write({ conversationId, token, ...write })
+    t.equal(await store.conversation(one.conversationId), null)
+    t.same(await writeTo(one, { accept: acceptTurn(one.conversationId) }), { status: 'stale' }, 'only a write that makes it')
+
+    const accept = acceptTurn(one.conversationId)
+    const first = await writeTo(one, { make, accept, title: 'hello' })
+    t.equal(first.status, 'committed')
+    t.same(await writeTo(one, { make, accept, title: 'hello' }), first, 'the same again is found made')
+    const row = await store.conversation(one.conversationId)
+    t.match(row, { ...make, title: 'hello', lastMessageId: first.status === 'committed' ? first.accepted?.replyMessageId : null })
+    t.equal((await writeTo(one, { begin: beginTurn(accept.turnId) })).status, 'committed')
+    t.same([...(await store.stillOwned(new Map([[one.conversationId, one.token]]))).owned], [one.conversationId])
+
+    await store.claim(one.conversationId)
+    t.same(await writeTo(one, { make, accept: acceptTurn(one.conversationId) }), { status: 'stale' }, 'its epoch is another by now')
+    t.match(await writeTo(two, { make, accept: acceptTurn(two.conversationId, { content: '\0' }) }), { status: 'refused' })
+    t.match(await writeTo(two, { make: { ...make, system: 'x'.repeat(32 * 1024 + 1) }, accept: acceptTurn(two.conversationId) }), { status: 'refused' })
+    t.match(await writeTo(two, { make: { ...make, title: '\ud800' }, accept: acceptTurn(two.conversationId) }), { status: 'refused' })
+    t.equal(await store.conversation(two.conversationId), null, 'nothing is left of those')
+
+    t.equal((await writeTo(three, { make: { ...make, expiresAfterMs: 60_000 }, accept: acceptTurn(three.conversationId) })).status, 'committed')
+    t.same((await store.listConversations(userId, { limit: 10 })).conversations, [row], 'one that expires is not listed')
+    t.equal((await writeTo(four, { make, accept: acceptTurn(four.conversationId) })).status, 'committed')
+    t.same(await writeTo(four, { remove: true }), { status: 'committed' })
+    t.same(await writeTo(four, { make, accept: acceptTurn(four.conversationId) }), { status: 'stale' }, 'what was deleted is not made again')
   })
 
   t.test('a title given later does not make a repeated create a conflict', async (t) => {
