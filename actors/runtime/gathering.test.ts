@@ -32,6 +32,7 @@ async function runningActor(): Promise<{ readonly actor: ConversationActor; read
     abort: () => told.push('abort'),
     deadLetter: () => undefined,
     activated: () => undefined,
+    made: () => undefined,
     turnAdded: () => undefined,
     turnRemoved: () => undefined,
     turnEnded: () => undefined,
