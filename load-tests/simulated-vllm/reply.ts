@@ -135,6 +135,17 @@ export function expectedText(lastUserMessage: string, tokens: number, form?: Rep
  */
 export type TranscriptProblem = 'gap' | 'repeat' | 'foreign' | 'truncated' | 'too_short' | 'too_long' | 'garbled';
 
+/** What a client would say of it. */
+export const kindOfFault: Readonly<Record<TranscriptProblem, 'lost' | 'doubled' | 'reordered'>> = {
+  gap: 'lost',
+  truncated: 'lost',
+  too_short: 'lost',
+  repeat: 'doubled',
+  too_long: 'doubled',
+  foreign: 'reordered',
+  garbled: 'reordered',
+}
+
 /** `tokens`: how many tokens of the reply the text begins with; `offset`: where it goes wrong, in UTF-16 units. */
 export type Verdict =
   | { readonly ok: true; readonly tokens: number }

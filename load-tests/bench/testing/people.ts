@@ -4,7 +4,8 @@
  */
 import { verifyTranscript } from '../../simulated-vllm/reply.ts'
 import type { ChatEndpoints } from './chat-endpoints.ts'
-import { LeanHttp } from './lean-http.ts'
+import { HttpConnection } from '../../stream-client/http-connection.ts'
+import { loopback } from '../../stream-client/wire.ts'
 
 export interface Load {
   readonly people: number
@@ -28,11 +29,11 @@ export async function ask(port: number, endpoints: ChatEndpoints, kind: 'chat' |
   await Promise.all(
     Array.from({ length: load.people }, async (_, person) => {
       await new Promise((resolve) => setTimeout(resolve, Math.random() * load.withinMs))
-      let connection: LeanHttp | undefined
+      let connection: HttpConnection | undefined
       for (let n = 0; n < load.questionsEach; n += 1) {
         const question = `question ${n} of ${person} at ${performance.now()}`
         try {
-          connection = connection === undefined || connection.isClosed ? await LeanHttp.open(port) : connection
+          connection = connection === undefined || connection.isClosed ? await HttpConnection.open(loopback(port)) : connection
           ms.push(await askOnce(connection, endpoints, kind, `user-${person}`, question, load.tokens))
         } catch (error) {
           failures.push(String(error))
@@ -46,7 +47,7 @@ export async function ask(port: number, endpoints: ChatEndpoints, kind: 'chat' |
   return { ms, failures }
 }
 
-async function askOnce(connection: LeanHttp, endpoints: ChatEndpoints, kind: 'chat' | 'stream', userId: string, question: string, tokens: number): Promise<number> {
+async function askOnce(connection: HttpConnection, endpoints: ChatEndpoints, kind: 'chat' | 'stream', userId: string, question: string, tokens: number): Promise<number> {
   const began = performance.now()
   let heardMs = Number.NaN
   let text = ''

@@ -1,6 +1,6 @@
 /** One question asked of a peer in its dialect, by ordinary clients: not by the lean one that measures, which may err. */
 import { WebSocket } from 'undici'
-import { SseData } from '../../bench/testing/sse-data.ts'
+import { SseData } from '../../stream-client/sse-data.ts'
 import type { Dialect } from '../../stream-client/dialect.ts'
 
 type Ask = (port: number, message: string) => Promise<readonly string[]>

@@ -2,8 +2,8 @@
  * An HTTP/1.1 connection that costs little, as it shares the machine with what it measures: one request at a time on a bare
  * TCP socket, kept open between them. Bodies by length or in chunks; nothing else that HTTP has.
  */
-import { once } from 'node:events'
-import net from 'node:net'
+import type net from 'node:net'
+import { connect, type Server } from './wire.ts'
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST'
@@ -29,60 +29,74 @@ interface Exchange {
 
 const lineEnd = '\r\n'
 const headEnd = '\r\n\r\n'
+const nothing = Buffer.alloc(0)
 
-export class LeanHttp {
-  readonly #socket: net.Socket
-  readonly #host: string
+export class HttpConnection {
+  readonly #server: Server
+  #socket: net.Socket | null = null
   #exchange: Exchange | null = null
-  #received: Buffer = Buffer.alloc(0)
+  #received: Buffer = nothing
   #isClosed = false
 
-  private constructor(socket: net.Socket, host: string) {
-    this.#socket = socket
-    this.#host = host
-    socket.on('data', (piece: Buffer) => {
-      this.#received = this.#received.length === 0 ? piece : Buffer.concat([this.#received, piece])
-      this.#read()
-    })
-    socket.on('error', () => undefined)
-    socket.once('close', () => {
-      this.#isClosed = true
-      this.#exchange?.reject(new Error('the connection was closed'))
-    })
+  private constructor(server: Server) {
+    this.#server = server
   }
 
-  static async open(port: number): Promise<LeanHttp> {
-    const socket = net.connect({ port, host: '127.0.0.1', noDelay: true })
-    await once(socket, 'connect')
-    return new LeanHttp(socket, `127.0.0.1:${port}`)
+  static async open(server: Server): Promise<HttpConnection> {
+    const connection = new HttpConnection(server)
+    const socket = await connect(server, (bytes) => connection.#take(bytes))
+    connection.#socket = socket
+    socket.once('close', () => {
+      connection.#isClosed = true
+      connection.#exchange?.reject(new Error('the connection was closed'))
+    })
+    return connection
+  }
+
+  get bytesRead(): number {
+    return this.#socket?.bytesRead ?? 0
   }
 
   get isClosed(): boolean {
     return this.#isClosed
   }
 
-  /** Hands on the body as it comes; resolves with the head once all of it has come. Rejects where the connection ends before. */
+  /** Hands on the body as it comes, in pieces that stand only until `onBody` returns; resolves with the head once all of it has come. Rejects where the connection ends before, or `onBody` throws. */
   request({ method, path, body }: HttpRequest, onBody: (piece: Buffer) => void): Promise<HttpHead> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed || this.#exchange !== null) return reject(new Error(this.#isClosed ? 'the connection was closed' : 'another request is under way'))
       this.#exchange = { onBody, resolve, reject, head: null, left: null }
       const json = body === undefined ? '' : JSON.stringify(body)
       const about = body === undefined ? '' : `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(json)}\r\n`
-      this.#socket.write(`${method} ${path} HTTP/1.1\r\nhost: ${this.#host}\r\n${about}\r\n${json}`)
+      const { host, port, apiKey } = this.#server
+      const who = apiKey === null ? '' : `authorization: Bearer ${apiKey}\r\n`
+      this.#socket?.write(`${method} ${path} HTTP/1.1\r\nhost: ${host}:${port}\r\n${who}${about}\r\n${json}`)
     })
   }
 
   /** The answer's body, which is JSON. Rejects for any status but 2xx. */
   async json(request: HttpRequest): Promise<unknown> {
     const pieces: Buffer[] = []
-    const { status } = await this.request(request, (piece) => pieces.push(piece))
+    const { status } = await this.request(request, (piece) => pieces.push(Buffer.from(piece)))
     const text = Buffer.concat(pieces).toString()
     if (status < 200 || status > 299) throw new Error(`${request.method} ${request.path}: ${status} ${text.slice(0, 200)}`)
     return JSON.parse(text)
   }
 
   leave(): void {
-    this.#socket.destroy()
+    this.#socket?.destroy()
+  }
+
+  #take(bytes: Buffer): void {
+    this.#received = this.#received.length === 0 ? bytes : Buffer.concat([this.#received, bytes])
+    try {
+      this.#read()
+    } catch (error) {
+      this.#exchange?.reject(error as Error)
+      this.leave()
+    }
+    // What was handed over is overwritten by the next read.
+    this.#received = this.#received.length === 0 ? nothing : Buffer.from(this.#received)
   }
 
   #read(): void {
