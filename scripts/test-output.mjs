@@ -20,7 +20,10 @@ export async function readTestOutput(stdout, stderr, ended) {
   const parser = new Parser()
   // The parser tells of the point of a nested test only if it says more than the points within.
   parser.on('pass', () => { count.passed += 1 })
-  parser.on('skip', () => { count.skipped += 1 })
+  parser.on('skip', (point) => {
+    count.skipped += 1
+    details.push(`    skipped: ${point.fullname}${typeof point.skip === 'string' ? `: ${point.skip}` : ''}`)
+  })
   parser.on('todo', () => { count.skipped += 1 })
   parser.on('fail', (point) => fail(point.fullname, describe(point.diag)))
   parser.on('bailout', (reason) => fail('given up', [String(reason)]))

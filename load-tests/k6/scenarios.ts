@@ -1,6 +1,6 @@
 /** How many people come, when, and what they use. `people` and `holdS` scale each shape. */
 import type { Scenario } from 'k6/options'
-import { holdS, people } from './settings.ts'
+import { chatsEach, holdS, people, requestsPerSecond } from './settings.ts'
 
 type Exec = 'websocketChat' | 'restChat' | 'streamChat' | 'openaiChat'
 
@@ -34,13 +34,21 @@ const shapes = {
 export function scenariosOf(name: string): Record<string, Scenario> {
   // All over WebSockets, all of whose connections break in the same second (websocket-chat.ts).
   if (name === 'storm') return { websocketChat: ramping('websocketChat', 1, shapes.average) }
+  if (name === 'requests') return { restChat: arriving('restChat', 0.4), streamChat: arriving('streamChat', 0.3), openaiChat: arriving('openaiChat', 0.3) }
   const shape: Shape | undefined = (shapes as Readonly<Record<string, Shape>>)[name]
-  if (shape === undefined) throw new Error(`There is no scenario ${name}: ${[...Object.keys(shapes), 'storm'].join(', ')}.`)
+  if (shape === undefined) throw new Error(`There is no scenario ${name}: ${[...Object.keys(shapes), 'storm', 'requests'].join(', ')}.`)
   return Object.fromEntries(mix.map(([exec, share]) => [exec, ramping(exec, share, shape)]))
 }
 
+/** Requests that come when they come, whoever still waits; `people` wait at the same time at most. */
+function arriving(exec: Exec, share: number): Scenario {
+  const virtualUsers = Math.max(1, Math.round(people * share))
+  return { executor: 'constant-arrival-rate', exec, rate: Math.max(1, Math.round(requestsPerSecond * share)), timeUnit: '1s', duration: `${holdS}s`, preAllocatedVUs: virtualUsers, maxVUs: virtualUsers, gracefulStop: '60s' }
+}
+
 function ramping(exec: Exec, share: number, { begins, stages }: Shape): Scenario {
-  const count = (of: number): number => Math.max(of > 0 ? 1 : 0, Math.round(people * share * of))
+  const each = exec === 'websocketChat' ? chatsEach : 1
+  const count = (of: number): number => Math.max(of > 0 ? 1 : 0, Math.round((people * share * of) / each))
   return {
     executor: 'ramping-vus',
     exec,

@@ -23,6 +23,12 @@ export const scenario = __ENV['SCENARIO'] ?? 'smoke'
 /** People at the same time, at the height of the scenario. */
 export const people = Number(__ENV['PEOPLE'] ?? 20)
 
+/** Conversations that a virtual user of k6 holds at the same time: more of them take less of the machine of the load than more virtual users. */
+export const chatsEach = Number(__ENV['CHATS_EACH'] ?? 1)
+
+/** Requests a second over HTTP, of the scenario `requests`. */
+export const requestsPerSecond = Number(__ENV['RATE'] ?? 100)
+
 /** Seconds that the height lasts. */
 export const holdS = Number(__ENV['HOLD_S'] ?? 60)
 

@@ -27,6 +27,8 @@ async function load(asked: Arguments): Promise<number> {
     BASE_URL: asked.url,
     SCENARIO: asked.scenario,
     PEOPLE: String(asked.people),
+    CHATS_EACH: String(asked.chatsEach),
+    RATE: String(asked.rate),
     HOLD_S: String(asked.holdS),
     THINK_S: String(asked.thinkS),
     TURNS: String(asked.turns),

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { chromium } from 'playwright-core'
 import { executable, pathFolders } from '../../cluster/programs/server-programs.ts'
+import { k6Program } from '../../load-tests/load/k6-program.ts'
 
 /** CHROME_PATH, a Chromium or Chrome of the system, or the one that `playwright-core install chromium` fetched. */
 export function findChromium(): string | undefined {
@@ -15,4 +16,9 @@ export function findChromium(): string | undefined {
     chromium.executablePath()
   ]
   return candidates.find((file) => file !== '' && existsSync(file))
+}
+
+/** The k6 of this machine, or one that is built now. Rejects with why there is none. */
+export function findK6(): Promise<string> {
+  return k6Program(process.env)
 }

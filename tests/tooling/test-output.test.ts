@@ -38,7 +38,7 @@ t.test('assertions of nested tests count once each, skipped ones apart', async (
       t.test('inner', async (t) => { t.equal(1, 1); t.skip('later') })
     })
     t.pass('outside')`)
-  t.same(outcome, { passed: 3, failed: 0, skipped: 1, details: [] })
+  t.match(outcome, { passed: 3, failed: 0, skipped: 1, details: [/skipped: .*inner.*later/] })
 })
 
 t.test('a failure counts once, and is told with its place, its difference and what the file wrote', async (t) => {
