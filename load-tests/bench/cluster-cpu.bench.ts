@@ -1,20 +1,15 @@
 /**
- * CPU seconds of each process for a million tokens delivered, at streams of 50 tokens a second; with `forwarded`, every
+ * CPU seconds of each process for a million tokens delivered, at streams of 50 tokens a second; and the same while every
  * client is at an edge that does not own its conversation.
- *
- *     npm run build && node dist/load-tests/bench/cluster-cpu.bench.js [streams] [rounds] [owned | forwarded] [folder for profiles]
  */
-import { spread } from './measure.ts'
-import { circumstances, since, startCluster } from './testing/cluster-under-test.ts'
+import { numbersOf, runBenchmark } from './program.ts'
+import type { Table } from './result.ts'
+import { since, startCluster, type ClusterUnderTest } from './testing/cluster-under-test.ts'
 import { connect, conversationsPerSocket, converse } from './testing/talkers.ts'
 
-const streams = Number(process.argv[2] ?? 100)
-const rounds = Number(process.argv[3] ?? 3)
-const isForwarded = process.argv[4] === 'forwarded'
 const tokens = 300
 
-const cluster = await startCluster({ edges: 2, bridges: 1, tokensPerSecond: 50, firstTokenMs: 50, replyTokens: tokens, profiles: process.argv[5] })
-try {
+async function measure(cluster: ClusterUnderTest, streams: number, isForwarded: boolean, rounds: number): Promise<Table> {
   const sockets = Math.ceil(streams / conversationsPerSocket)
   const owners = await connect(cluster.port, sockets, 'edge-1')
   const made = await converse(owners, streams)
@@ -39,23 +34,36 @@ try {
     await round()
     samples.push(new Map([...since(before, cluster.cpu())].map(([name, seconds]) => [name, (seconds / (streams * tokens)) * 1e6])))
   }
-  process.stdout.write(
-    [
-      `### CPU for a million tokens, ${streams} streams of 50 tokens a second, ${isForwarded ? 'every client at another edge than the owner' : 'clients at the owners'}, ${rounds} rounds`,
-      '',
-      circumstances(),
-      '',
-      '| process | median | range |',
-      '|---|---|---|',
-      ...[...(samples[0]?.keys() ?? [])].map((name) => {
-        const { median, min, max } = spread(samples.map((each) => each.get(name) ?? Number.NaN))
-        return `| ${name} | ${median.toFixed(1)} s | ${min.toFixed(1)} to ${max.toFixed(1)} |`
-      }),
-      '',
-      '',
-    ].join('\n'),
-  )
-  for (const { socket } of [...owners, ...others]) socket.leave()
-} finally {
-  await cluster.stop()
+  for (const { socket } of new Set([...owners, ...others])) socket.leave()
+  return {
+    title: `${streams} streams of 50 tokens a second, ${isForwarded ? 'every client at another edge than the owner' : 'clients at the owners'}`,
+    contestants: [{ name: 'ChatterBot', isOurs: true, figures: [...(samples[0]?.keys() ?? [])].map((name) => ({ name, unit: 's', samples: samples.map((each) => each.get(name) ?? Number.NaN) })) }],
+  }
 }
+
+await runBenchmark({
+  name: 'cluster-cpu',
+  title: 'CPU of a token, by process',
+  question: 'How many CPU seconds do a million tokens cost each process of the cluster?',
+  options: {
+    streams: { default: '100', help: 'at once; several, as 100,1000, one after the other' },
+    rounds: { default: 5, quick: 2, help: 'of a reply of every stream' },
+    clients: { default: 'owned,forwarded', quick: 'owned', help: 'at the edge that owns the conversation, or at another' },
+    profiles: { default: '', help: 'folder for profiles of all processes; not made without' },
+  },
+  run: async ({ streams, rounds, clients, profiles }, say) => {
+    const tables: Table[] = []
+    for (const count of numbersOf(streams)) {
+      for (const at of clients.split(',')) {
+        say(`${count} streams, ${at}`)
+        const cluster = await startCluster({ edges: 2, bridges: 1, tokensPerSecond: 50, firstTokenMs: 50, replyTokens: tokens, profiles })
+        try {
+          tables.push(await measure(cluster, count, at === 'forwarded', rounds))
+        } finally {
+          await cluster.stop()
+        }
+      }
+    }
+    return { tables }
+  },
+})

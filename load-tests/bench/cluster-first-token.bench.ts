@@ -1,29 +1,29 @@
 /**
  * From a message sent to the first text at the client, through the whole cluster, beside the engine asked directly with the
- * same arrivals in the same run. Turns arrive as people do (Poisson), at the rate that keeps so many of them under way; or,
- * with `burst`, all at one instant.
- *
- *     npm run build && node dist/load-tests/bench/cluster-first-token.bench.js [concurrent] [seconds] [rounds] [poisson | burst] [folder for profiles]
+ * same arrivals in the same run. Turns arrive as people do (Poisson), at the rate that keeps so many of them under way; or
+ * all at one instant.
  */
 import { percentile, spread } from './measure.ts'
+import { number, withUnit } from './markdown.ts'
+import { numbersOf, runBenchmark } from './program.ts'
+import type { Aim, Table } from './result.ts'
 import { atEach, burst, poisson } from './testing/arrivals.ts'
-import { circumstances, startCluster } from './testing/cluster-under-test.ts'
+import { startCluster, type ClusterUnderTest } from './testing/cluster-under-test.ts'
 import { askEngine, leaveEngine } from './testing/engine-directly.ts'
 import { connect, conversationsPerSocket, converse, type Conversation } from './testing/talkers.ts'
 
-const concurrent = Number(process.argv[2] ?? 200)
-const seconds = Number(process.argv[3] ?? 15)
-const rounds = Number(process.argv[4] ?? 3)
-const arrivals = process.argv[5] ?? 'poisson'
 const tokens = 50
 const tokensPerSecond = 10
 const firstTokenMs = 50
 const turnSeconds = firstTokenMs / 1000 + tokens / tokensPerSecond
-const perSecond = concurrent / turnSeconds
 
-const cluster = await startCluster({ edges: 1, bridges: 1, tokensPerSecond, firstTokenMs, replyTokens: tokens, profiles: process.argv[6] })
-try {
-  const times = (): number[] => (arrivals === 'burst' ? burst(concurrent) : poisson(perSecond, seconds * 1000))
+interface Times {
+  readonly p50: readonly number[]
+  readonly p99: readonly number[]
+}
+
+async function measure(cluster: ClusterUnderTest, concurrent: number, seconds: number, rounds: number, arrivals: string): Promise<{ readonly floor: Times; readonly added: Times }> {
+  const times = (): number[] => (arrivals === 'burst' ? burst(concurrent) : poisson(concurrent / turnSeconds, seconds * 1000))
   const mostAtOnce = Math.ceil(concurrent + 6 * Math.sqrt(concurrent))
   const talkers = await connect(cluster.port, Math.ceil(mostAtOnce / conversationsPerSocket))
   const free: Conversation[] = await converse(talkers, mostAtOnce)
@@ -39,36 +39,58 @@ try {
   const directly = (when: readonly number[]): Promise<number[]> => atEach(when, (index, due) => askEngine(cluster.engineUrl, `question ${index}`, due))
 
   await throughCluster(times())
-  const added: { p50: number; p99: number }[] = []
-  const floors: { p50: number; p99: number }[] = []
+  const samples: { floor: readonly number[]; ours: readonly number[] }[] = []
   for (let round = 0; round < rounds; round += 1) {
     const when = times()
-    const [floor, ours] = [await directly(when), await throughCluster(when)]
-    floors.push({ p50: percentile(floor, 0.5), p99: percentile(floor, 0.99) })
-    added.push({ p50: percentile(ours, 0.5) - percentile(floor, 0.5), p99: percentile(ours, 0.99) - percentile(floor, 0.99) })
+    samples.push({ floor: await directly(when), ours: await throughCluster(when) })
   }
-  const row = (name: string, values: readonly number[]): string => {
-    const { median, min, max } = spread(values)
-    return `| ${name} | ${median.toFixed(1)} ms | ${min.toFixed(1)} to ${max.toFixed(1)} |`
-  }
-  process.stdout.write(
-    [
-      `### First token through the cluster, ${arrivals === 'burst' ? `${concurrent} turns begun at one instant` : `${concurrent} turns under way (${perSecond.toFixed(0)} a second)`}, ${rounds} rounds`,
-      '',
-      circumstances(),
-      '',
-      '| figure | median | range |',
-      '|---|---|---|',
-      row('engine asked directly, p50', floors.map(({ p50 }) => p50)),
-      row('the same, p99', floors.map(({ p99 }) => p99)),
-      row('added by the cluster, p50', added.map(({ p50 }) => p50)),
-      row('the same, p99', added.map(({ p99 }) => p99)),
-      '',
-      '',
-    ].join('\n'),
-  )
   for (const { socket } of talkers) socket.leave()
-} finally {
-  await leaveEngine()
-  await cluster.stop()
+  const added = (share: number): number[] => samples.map(({ floor, ours }) => percentile(ours, share) - percentile(floor, share))
+  const floor = (share: number): number[] => samples.map((each) => percentile(each.floor, share))
+  return { floor: { p50: floor(0.5), p99: floor(0.99) }, added: { p50: added(0.5), p99: added(0.99) } }
 }
+
+await runBenchmark({
+  name: 'cluster-first-token',
+  title: 'First token through the cluster',
+  question: 'How much later than from the engine itself does the first text of a reply come to its client?',
+  options: {
+    concurrent: { default: '200', help: 'turns under way; several, as 1,200,1000, one after the other' },
+    seconds: { default: 8, quick: 4, help: 'that turns arrive in a round' },
+    rounds: { default: 5, quick: 2, help: 'each asks the engine, then the cluster' },
+    arrivals: { default: 'poisson', help: 'poisson, or burst: all at one instant' },
+    profiles: { default: '', help: 'folder for profiles of all processes; not made without' },
+  },
+  run: async ({ concurrent, seconds, rounds, arrivals, profiles }, say) => {
+    const tables: Table[] = []
+    const aims: Aim[] = []
+    const headlines = []
+    for (const count of numbersOf(concurrent)) {
+      say(`${count} turns under way`)
+      const cluster = await startCluster({ edges: 1, bridges: 1, tokensPerSecond, firstTokenMs, replyTokens: tokens, profiles })
+      try {
+        // Of one turn at a time, few arrive in a round.
+        const { floor, added } = await measure(cluster, count, count < 10 ? seconds * 3 : seconds, rounds, arrivals)
+        const title = arrivals === 'burst' ? `${count} turns begun at one instant` : `${count} turns under way, ${number(Math.round(count / turnSeconds * 10) / 10)} begun a second`
+        tables.push({
+          title,
+          contestants: [
+            { name: 'engine asked directly', figures: [{ name: 'first token p50', unit: 'ms', samples: floor.p50 }, { name: 'first token p99', unit: 'ms', samples: floor.p99 }] },
+            { name: 'ChatterBot', isOurs: true, figures: [{ name: 'added p50', unit: 'ms', samples: added.p50 }, { name: 'added p99', unit: 'ms', samples: added.p99 }] },
+          ],
+        })
+        if (count !== 200 || arrivals !== 'poisson') continue
+        const [p50, p99] = [spread(added.p50).median, spread(added.p99).median]
+        aims.push(
+          { what: 'First token added over the engine, 200 turns under way, p50', is: 'at most', bound: 5, unit: 'ms', measured: p50, reason: 'a turn waits for the commit that accepts it, its job\'s way to the bridge, and the grant, before the engine is asked.' },
+          { what: 'The same, p99', is: 'at most', bound: 20, unit: 'ms', measured: p99, reason: 'turns that arrive together wait for each other\'s commits on two cores that also run the load.' },
+        )
+        headlines.push({ what: 'first token added over the engine asked directly, 200 turns under way', figure: `${withUnit(p50, 'ms')}, p99 ${withUnit(p99, 'ms')}`, beside: '' })
+      } finally {
+        await cluster.stop()
+      }
+    }
+    await leaveEngine()
+    return { tables, aims, headlines }
+  },
+})

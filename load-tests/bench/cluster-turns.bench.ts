@@ -2,21 +2,19 @@
  * Turns a second that one edge and one bridge sustain: replies of one token, each accepted, granted and finished by a
  * fenced commit. As soon as a turn has ended, another begins. CPU time tells what each process has to do with it, and what
  * two cores of their own would sustain.
- *
- *     npm run build && node dist/load-tests/bench/cluster-turns.bench.js [turns under way] [seconds] [rounds] [folder for profiles]
  */
 import { spread } from './measure.ts'
-import { circumstances, since, startCluster } from './testing/cluster-under-test.ts'
+import { number } from './markdown.ts'
+import { runBenchmark } from './program.ts'
+import type { Findings } from './result.ts'
+import { since, startCluster, type ClusterUnderTest } from './testing/cluster-under-test.ts'
 import { connect, conversationsPerSocket, converse } from './testing/talkers.ts'
 
-const underWay = Number(process.argv[2] ?? 256)
-const seconds = Number(process.argv[3] ?? 10)
-const rounds = Number(process.argv[4] ?? 3)
 /** So that none gets a long history. */
 const conversationsPerTurn = 8
+const warmUpMs = 3_000
 
-const cluster = await startCluster({ edges: 1, bridges: 1, tokensPerSecond: 0, firstTokenMs: 0, replyTokens: 1, profiles: process.argv[5] })
-try {
+async function measure(cluster: ClusterUnderTest, underWay: number, seconds: number, rounds: number): Promise<Findings> {
   const count = underWay * conversationsPerTurn
   const talkers = await connect(cluster.port, Math.ceil(count / conversationsPerSocket))
   const free = await converse(talkers, count)
@@ -34,7 +32,7 @@ try {
   const all = Promise.all(talking)
   all.catch(() => undefined)
   const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-  await pause(3_000)
+  await pause(warmUpMs)
   const samples: { perSecond: number; cpu: ReadonlyMap<string, number> }[] = []
   for (let round = 0; round < rounds; round += 1) {
     const [before, endedBefore, began] = [cluster.cpu(), ended, performance.now()]
@@ -45,29 +43,48 @@ try {
   }
   isOver = true
   await all
-  const names = [...(samples[0]?.cpu.keys() ?? [])]
-  const row = (name: string, values: readonly number[], unit: string): string => {
-    const { median, min, max } = spread(values)
-    return `| ${name} | ${median.toFixed(0)} ${unit} | ${min.toFixed(0)} to ${max.toFixed(0)} |`
-  }
-  const total = samples.map(({ cpu }) => [...cpu.values()].reduce((sum, each) => sum + each, 0))
-  process.stdout.write(
-    [
-      `### Turns of one token, ${underWay} under way, one edge and one bridge, ${rounds} rounds of ${seconds} s`,
-      '',
-      circumstances(),
-      '',
-      '| figure | median | range |',
-      '|---|---|---|',
-      row('turns a second', samples.map(({ perSecond }) => perSecond), ''),
-      ...names.map((name) => row(`CPU of ${name}, a turn`, samples.map(({ cpu }) => cpu.get(name) ?? 0), 'µs')),
-      row('CPU of all, a turn', total, 'µs'),
-      row('turns a second that two cores have the CPU time for', total.map((each) => 2e6 / each), ''),
-      '',
-      '',
-    ].join('\n'),
-  )
   for (const { socket } of talkers) socket.leave()
-} finally {
-  await cluster.stop()
+
+  const total = samples.map(({ cpu }) => [...cpu.values()].reduce((sum, each) => sum + each, 0))
+  const perSecond = samples.map((each) => each.perSecond)
+  return {
+    tables: [
+      {
+        title: `Turns of one token, ${underWay} under way, one edge and one bridge`,
+        contestants: [
+          {
+            name: 'ChatterBot',
+            isOurs: true,
+            figures: [
+              { name: 'turns', unit: 'a second', samples: perSecond },
+              ...[...(samples[0]?.cpu.keys() ?? [])].map((name) => ({ name: `CPU of ${name}, a turn`, unit: 'µs', samples: samples.map(({ cpu }) => cpu.get(name) ?? 0) })),
+              { name: 'CPU of all, a turn', unit: 'µs', samples: total },
+              { name: 'turns that two cores have the CPU time for', unit: 'a second', samples: total.map((each) => 2e6 / each) },
+            ],
+          },
+        ],
+      },
+    ],
+    headlines: [{ what: 'turns a second of one token each, every one accepted, granted and ended by a fenced commit', figure: `${number(Math.round(spread(perSecond).median))}, with one edge and one bridge`, beside: '' }],
+  }
 }
+
+await runBenchmark({
+  name: 'cluster-turns',
+  title: 'Turns a second, everything stored',
+  question: 'How many turns a second do one edge and one bridge sustain, and what does a turn cost each process?',
+  options: {
+    turns: { default: 256, help: 'under way' },
+    seconds: { default: 5, quick: 3, help: 'of a round' },
+    rounds: { default: 5, quick: 2, help: 'after a warm-up' },
+    profiles: { default: '', help: 'folder for profiles of all processes; not made without' },
+  },
+  run: async ({ turns, seconds, rounds, profiles }) => {
+    const cluster = await startCluster({ edges: 1, bridges: 1, tokensPerSecond: 0, firstTokenMs: 0, replyTokens: 1, profiles })
+    try {
+      return await measure(cluster, turns, seconds, rounds)
+    } finally {
+      await cluster.stop()
+    }
+  },
+})

@@ -1,15 +1,13 @@
-/**
- * What compression of cached contexts costs and saves, on prose and code such as chats are made of.
- *
- *     npm run build && node dist/load-tests/bench/context-cache.bench.js
- */
+/** What compression of cached contexts costs and saves, on prose and code such as chats are made of. */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { brotliCompressSync, brotliDecompressSync, constants, deflateRawSync, inflateRawSync } from 'node:zlib'
 import { readMsgpack } from '../../protocol/msgpack/reader.ts'
 import { writeMsgpack } from '../../protocol/msgpack/writer.ts'
 import { repositoryRoot } from '../../tests/harness/repository.ts'
-import { report } from './measure.ts'
+import { compare } from './compare.ts'
+import { runBenchmark } from './program.ts'
+import type { Table } from './result.ts'
 
 /** Explanations with lists, tables and code, as replies have them. */
 const corpus = ['undici', 'ioredis', 'fast-check', 'tap', 'pino', 'pg', 'vite', 'msgpackr'].map((name) => readFileSync(path.join(repositoryRoot(), 'node_modules', name, 'README.md'), 'utf8')).join('\n')
@@ -43,23 +41,38 @@ const deflate = (level: number) => ({
 const codecs = [brotli(1), { name: 'MessagePack alone', compress: (bytes: Uint8Array) => bytes, decompress: (bytes: Uint8Array) => bytes }, brotli(4), deflate(1), deflate(6)] as const
 
 const conversations = 8
-for (const kib of [1, 8, 64, 256]) {
+
+async function measure(kib: number, rounds: number): Promise<Table[]> {
   const plain = Array.from({ length: conversations }, (_, n) => conversation(kib * 1024, n * 25_000))
-  const rounds = Math.max(1, Math.round(500 / kib))
-  const operations = rounds * conversations
+  const times = Math.max(1, Math.round(200 / kib))
+  const operations = times * conversations
   const cases = codecs.map(({ name, compress, decompress }) => {
     const packed = plain.map((rows) => compress(writeMsgpack(rows)))
     const bytes = Math.round(packed.reduce((sum, each) => sum + each.length, 0) / conversations)
     const write = (): void => {
-      for (let round = 0; round < rounds; round += 1) for (const rows of plain) compress(writeMsgpack(rows))
+      for (let n = 0; n < times; n += 1) for (const rows of plain) compress(writeMsgpack(rows))
     }
     const read = (): void => {
-      for (let round = 0; round < rounds; round += 1) for (const each of packed) readMsgpack(decompress(each), { binary: false })
+      for (let n = 0; n < times; n += 1) for (const each of packed) readMsgpack(decompress(each), { binary: false })
     }
     return { name: `${name}, ${bytes} bytes`, write, read }
   })
   const [ours, ...others] = cases as [(typeof cases)[number], ...typeof cases]
-  const what = `a context of ${kib} KiB`
-  await report({ title: `Writing ${what}`, unit: 'context', operations, cases: [{ name: ours.name, run: ours.write }, ...others.map(({ name, write }) => ({ name, run: write }))] })
-  await report({ title: `Reading ${what}`, unit: 'context', operations, cases: [{ name: ours.name, run: ours.read }, ...others.map(({ name, read }) => ({ name, run: read }))] })
+  const of = (title: string, way: 'write' | 'read') => ({ title, unit: 'context', operations, rounds, cases: [{ name: ours.name, run: ours[way] }, ...others.map((each) => ({ name: each.name, run: each[way] }))] as const })
+  return [await compare(of(`Writing a context of ${kib} KiB`, 'write')), await compare(of(`Reading a context of ${kib} KiB`, 'read'))]
 }
+
+await runBenchmark({
+  name: 'context-cache',
+  title: 'Contexts, compressed',
+  question: 'What does it cost to write and to read a cached context, by the way it is compressed?',
+  options: { rounds: { default: 5, quick: 2, help: 'of each case' } },
+  run: async ({ rounds }, say) => {
+    const tables: Table[] = []
+    for (const kib of [1, 8, 64, 256]) {
+      say(`${kib} KiB`)
+      tables.push(...(await measure(kib, rounds)))
+    }
+    return { tables }
+  },
+})

@@ -2,7 +2,10 @@
 import { encodeDelta } from '../../protocol/websocket/codec.ts'
 import type { ClientConnection } from '../../actors/conversation-service.ts'
 import { Feed } from '../../actors/feed/feed.ts'
-import { report } from './measure.ts'
+import { compare } from './compare.ts'
+import { headline } from './headlines.ts'
+import { runBenchmark } from './program.ts'
+import type { Table } from './result.ts'
 
 const tokens = 200
 /** Tokens between two flushes: 50 a second at 25 ms makes 1.25, and bursts make more. */
@@ -64,15 +67,27 @@ function eachByItself(turns: number, sockets: number): () => void {
   }
 }
 
-for (const { turns, sockets } of [{ turns: 1_000, sockets: 1 }, { turns: 200, sockets: 5 }, { turns: 1, sockets: 1_000 }]) {
-  await report({
-    title: `${turns} turns, ${sockets} ${sockets === 1 ? 'connection' : 'connections'} each`,
-    unit: 'token and connection',
-    operations: turns * sockets * tokens,
-    rounds: 5,
-    cases: [
-      { name: 'the feed', run: throughFeed(turns, sockets) },
-      { name: 'a frame a token', run: eachByItself(turns, sockets) },
-    ],
-  })
-}
+await runBenchmark({
+  name: 'fan-out',
+  title: 'A token to many connections',
+  question: 'What does it cost to bring a token to everybody who watches, against a frame encoded and sent for each of them?',
+  options: { rounds: { default: 7, quick: 3, help: 'of each case' } },
+  run: async ({ rounds }) => {
+    const tables: Table[] = []
+    for (const { turns, sockets } of [{ turns: 1_000, sockets: 1 }, { turns: 200, sockets: 5 }, { turns: 1, sockets: 1_000 }]) {
+      tables.push(
+        await compare({
+          title: `${turns} ${turns === 1 ? 'turn' : 'turns'}, ${sockets} ${sockets === 1 ? 'connection' : 'connections'} each`,
+          unit: 'token and connection',
+          operations: turns * sockets * tokens,
+          rounds,
+          cases: [
+            { name: 'the feed', run: throughFeed(turns, sockets) },
+            { name: 'a frame a token', run: eachByItself(turns, sockets) },
+          ],
+        }),
+      )
+    }
+    return { tables, headlines: tables.slice(-1).map((table) => headline('a token to one of 1,000 connections on a conversation', table, 'a frame a token')) }
+  },
+})

@@ -1,33 +1,38 @@
 /**
  * POST /chat, answered once its reply is stored: ChatterBot's cluster beside the specification's own design. CPU of the
  * servers a chat, and what is added to the time that the engine takes for the same reply when it is asked directly.
- *
- *     npm run build && node dist/load-tests/bench/http-chat.bench.js [people, as 1,100,1000] [rounds] [tokens a reply] [folder for profiles]
  */
-import { circumstances } from './testing/cluster-under-test.ts'
-import { hold, tableOf } from './testing/http-contest.ts'
+import { headline } from './headlines.ts'
+import { numbersOf, runBenchmark } from './program.ts'
+import type { Headline, Table } from './result.ts'
+import { failuresOf, hold, tablesOf } from './testing/http-contest.ts'
 
-const levels = (process.argv[2] ?? '1,100,1000').split(',').map(Number)
-const rounds = Number(process.argv[3] ?? 5)
-const tokens = Number(process.argv[4] ?? 20)
-
-for (const people of levels) {
-  // The engine takes the longer the more ask, so that everyone is asked some hundred times a second.
-  const firstTokenMs = people < 10 ? 50 : people * 5
-  const tokensPerSecond = 100
-  const questionsEach = people < 10 ? 40 : 4
-  const leftOut: string[] = []
-  const results = await hold({ kind: 'chat', people, questionsEach, withinMs: people < 10 ? 0 : firstTokenMs, tokens, tokensPerSecond, firstTokenMs, rounds, profiles: process.argv[5] }, (name, why) => leftOut.push(`Left out: ${name} (${why}).`))
-  process.stdout.write(
-    [
-      `### Chats with replies of ${tokens} tokens, ${people} at once, ${rounds} rounds`,
-      '',
-      circumstances(),
-      ...leftOut,
-      '',
-      ...tableOf(results, 'chat', 1, 'time'),
-      '',
-      '',
-    ].join('\n'),
-  )
-}
+await runBenchmark({
+  name: 'http-chat',
+  title: 'A chat by HTTP',
+  question: 'What does POST /chat cost and add, when its answer waits for the reply and everything is stored?',
+  options: {
+    people: { default: '100', help: 'at once; several, as 1,100,1000, one after the other' },
+    rounds: { default: 5, quick: 2, help: 'in which everybody asks each contestant' },
+    tokens: { default: 20, help: 'of a reply' },
+    profiles: { default: '', help: "folder for profiles of the cluster's processes; not made without" },
+  },
+  run: async ({ people, rounds, tokens, profiles }, say) => {
+    const tables: Table[] = []
+    const headlines: Headline[] = []
+    const remarks: string[] = []
+    const leftOut = new Map<string, string>()
+    for (const count of numbersOf(people)) {
+      say(`${count} people`)
+      // The engine takes the longer the more ask, so that everyone is asked some hundred times a second.
+      const firstTokenMs = count < 10 ? 50 : count * 5
+      const contest = { kind: 'chat', people: count, questionsEach: count < 10 ? 40 : 4, withinMs: count < 10 ? 0 : firstTokenMs, tokens, tokensPerSecond: 100, firstTokenMs, rounds, profiles } as const
+      const results = await hold(contest, (name, why) => leftOut.set(name, why))
+      const [table, parts] = tablesOf(`Chats with replies of ${tokens} tokens, ${count} at once`, results, 'chat', 1, 'time')
+      tables.push(...[table, parts].filter((each) => each !== undefined))
+      remarks.push(...failuresOf(results))
+      if (count === 100 && table !== undefined) headlines.push(headline(`CPU of \`POST /chat\`, ${tokens} tokens, stored, 100 people at once`, table, 'FastAPI + httpx', 'FastAPI + aiohttp'))
+    }
+    return { tables, headlines, remarks, leftOut: [...leftOut].map(([name, why]) => ({ name, why })) }
+  },
+})

@@ -2,34 +2,41 @@
  * A reply streamed over the specification's endpoints (POST /stream-chat, then GET /stream/{correlation_id}), stored before
  * it is done: ChatterBot's cluster beside the specification's own design. CPU of the servers a thousand tokens, and what
  * is added to the time until the first text of the engine asked directly, both requests included.
- *
- *     npm run build && node dist/load-tests/bench/http-stream.bench.js [people, as 1,100,1000] [rounds] [folder for profiles]
  */
-import { circumstances } from './testing/cluster-under-test.ts'
-import { hold, tableOf } from './testing/http-contest.ts'
+import { headline } from './headlines.ts'
+import { numbersOf, runBenchmark } from './program.ts'
+import type { Headline, Table } from './result.ts'
+import { failuresOf, hold, tablesOf } from './testing/http-contest.ts'
 
-const levels = (process.argv[2] ?? '1,100,1000').split(',').map(Number)
-const rounds = Number(process.argv[3] ?? 5)
 const tokens = 100
 const firstTokenMs = 50
 
-for (const people of levels) {
-  // Of the most, slower ones: starved processes look cheap.
-  const tokensPerSecond = people <= 100 ? 50 : 10
-  const questionsEach = people < 10 ? 5 : people <= 100 ? 3 : 1
-  const withinMs = people < 10 ? 0 : (tokens / tokensPerSecond) * 1000
-  const leftOut: string[] = []
-  const results = await hold({ kind: 'stream', people, questionsEach, withinMs, tokens, tokensPerSecond, firstTokenMs, rounds, profiles: process.argv[4] }, (name, why) => leftOut.push(`Left out: ${name} (${why}).`))
-  process.stdout.write(
-    [
-      `### Streams of ${tokens} tokens, ${tokensPerSecond} a second, for ${people} at once, ${rounds} rounds`,
-      '',
-      circumstances(),
-      ...leftOut,
-      '',
-      ...tableOf(results, 'thousand tokens', tokens / 1000, 'first text'),
-      '',
-      '',
-    ].join('\n'),
-  )
-}
+await runBenchmark({
+  name: 'http-stream',
+  title: 'A reply as Server-Sent Events',
+  question: 'What does a reply cost and when does its text begin, streamed over the endpoints of the specification?',
+  options: {
+    people: { default: '100', help: 'at once; several, as 1,100,1000, one after the other' },
+    rounds: { default: 5, quick: 2, help: 'in which everybody asks each contestant' },
+    profiles: { default: '', help: "folder for profiles of the cluster's processes; not made without" },
+  },
+  run: async ({ people, rounds, profiles }, say) => {
+    const tables: Table[] = []
+    const headlines: Headline[] = []
+    const remarks: string[] = []
+    const leftOut = new Map<string, string>()
+    for (const count of numbersOf(people)) {
+      say(`${count} people`)
+      // Of the most, slower ones: starved processes look cheap.
+      const tokensPerSecond = count <= 100 ? 50 : 10
+      const questionsEach = count < 10 ? 5 : count <= 100 ? 3 : 1
+      const withinMs = count < 10 ? 0 : (tokens / tokensPerSecond) * 1000
+      const results = await hold({ kind: 'stream', people: count, questionsEach, withinMs, tokens, tokensPerSecond, firstTokenMs, rounds, profiles }, (name, why) => leftOut.set(name, why))
+      const [table, parts] = tablesOf(`Streams of ${tokens} tokens, ${tokensPerSecond} a second, for ${count} at once`, results, 'thousand tokens', tokens / 1000, 'first text')
+      tables.push(...[table, parts].filter((each) => each !== undefined))
+      remarks.push(...failuresOf(results))
+      if (count === 100 && table !== undefined) headlines.push(headline('CPU of a thousand tokens as Server-Sent Events, stored, 100 streams of 50 tokens a second', table, 'FastAPI + httpx', 'FastAPI + aiohttp'))
+    }
+    return { tables, headlines, remarks, leftOut: [...leftOut].map(([name, why]) => ({ name, why })) }
+  },
+})

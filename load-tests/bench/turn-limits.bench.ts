@@ -1,8 +1,6 @@
 /**
  * What limits cost a turn at the client's edge, on a Redis of its own: time until it may go on, and CPU. The service
  * behind the door accepts at once.
- *
- *     npm run build && node dist/load-tests/bench/turn-limits.bench.js
  */
 import { randomUUID } from 'node:crypto'
 import { createMetrics } from '../../platform/metrics/metrics.ts'
@@ -20,7 +18,10 @@ import { PlanWindows } from '../../actors/limits/plan-windows.ts'
 import { TurnAccounts } from '../../actors/limits/turn-accounts.ts'
 import { limitTurns } from '../../actors/limits/turn-limits.ts'
 import { startRedisServer } from '../../tests/harness/redis-server.ts'
-import { percentile, report } from './measure.ts'
+import { compare } from './compare.ts'
+import { percentile } from './measure.ts'
+import { runBenchmark } from './program.ts'
+import type { Table } from './result.ts'
 
 const monotonic = (): number => performance.now()
 const users = 100
@@ -31,15 +32,13 @@ const unlimited: Partial<Plan> = {}
 const ordinary: Partial<Plan> = { turns_per_minute: many, concurrent_turns: many }
 const everything: Partial<Plan> = { ...ordinary, tokens_in_per_minute: many, tokens_in_per_day: many, tokens_out_per_minute: many, tokens_out_per_day: many }
 
-const teardowns: (() => unknown)[] = []
-const redis = await startRedisServer({ teardown: (handler: () => unknown) => teardowns.push(handler) })
-const connection = new RedisConnection({ url: redis.url, name: 'bench', logger: createLogger({ level: 'silent', name: 'bench' }), clock: systemClock, metrics: createMetrics({ role: 'bench', node: 'bench' }), timeoutMs: 5_000 })
-await connection.start()
-const shared = { limits: new RedisLimits(connection, { monotonic }), leases: new RedisLeases(connection) }
-const alone = { limits: new MemoryLimits({ monotonic }), leases: new MemoryLeases({ monotonic }) }
+interface Places {
+  readonly limits: RedisLimits | MemoryLimits
+  readonly leases: RedisLeases | MemoryLeases
+}
 
 /** A turn from its send to its end, as far as limits go; resolves with the milliseconds that its send waited. */
-function turnsUnder(plan: Partial<Plan>, { limits, leases }: typeof shared | typeof alone): (user: number) => Promise<number> {
+function turnsUnder(plan: Partial<Plan>, { limits, leases }: Places): (user: number) => Promise<number> {
   const plans = testPlans(plan)
   const windows = new PlanWindows(limits)
   const accounts = new TurnAccounts(leases, windows, plans)
@@ -48,7 +47,7 @@ function turnsUnder(plan: Partial<Plan>, { limits, leases }: typeof shared | typ
     plans,
     windows,
     leases,
-    lookUps: alone.limits.limit({ name: 'look-ups', points: many, perSeconds: 60 }),
+    lookUps: new MemoryLimits({ monotonic }).limit({ name: 'look-ups', points: many, perSeconds: 60 }),
     store: { acceptedTurn: () => Promise.resolve(null) },
     metrics: { refused: () => undefined, unshared: () => undefined },
     monotonic,
@@ -65,26 +64,59 @@ function turnsUnder(plan: Partial<Plan>, { limits, leases }: typeof shared | typ
   }
 }
 
-const cases = [
-  { name: 'every limit of a plan, in Redis', turn: turnsUnder(everything, shared) },
-  { name: 'the default plan, in Redis', turn: turnsUnder(ordinary, shared) },
-  { name: 'every limit, in memory', turn: turnsUnder(everything, alone) },
-  { name: 'no limit, in memory', turn: turnsUnder(unlimited, alone) },
-] as const
-
-for (const atOnce of [1, users]) {
-  const run = (turn: (user: number) => Promise<number>) => async (): Promise<number[]> => {
-    const waits: number[] = []
-    for (let n = 0; n < turns; n += atOnce) waits.push(...(await Promise.all(Array.from({ length: atOnce }, (_, user) => turn(user)))))
-    return waits
+/** With milliseconds that a send waited, beside the CPU. */
+async function measure(shared: Places, atOnce: number, rounds: number): Promise<Table> {
+  const alone: Places = { limits: new MemoryLimits({ monotonic }), leases: new MemoryLeases({ monotonic }) }
+  const waits = new Map<string, { readonly p50: number; readonly p99: number }[]>()
+  const under = (name: string, plan: Partial<Plan>, places: Places) => {
+    const turn = turnsUnder(plan, places)
+    return {
+      name,
+      run: async () => {
+        const ms: number[] = []
+        for (let n = 0; n < turns; n += atOnce) ms.push(...(await Promise.all(Array.from({ length: atOnce }, (_, user) => turn(user)))))
+        waits.set(name, [...(waits.get(name) ?? []), { p50: percentile(ms, 0.5), p99: percentile(ms, 0.99) }])
+      },
+    }
   }
-  for (const { name, turn } of cases) {
-    await run(turn)()
-    const waits = await run(turn)()
-    process.stdout.write(`${name}, ${atOnce} at once: a send waits ${percentile(waits, 0.5).toFixed(3)} ms (median), ${percentile(waits, 0.99).toFixed(3)} ms (99 %)\n`)
+  const table = await compare({
+    title: `${atOnce} ${atOnce === 1 ? 'turn' : 'turns'} at once`,
+    unit: 'turn',
+    operations: turns,
+    rounds,
+    cases: [
+      under('every limit of a plan, in Redis', everything, shared),
+      under('the default plan, in Redis', ordinary, shared),
+      under('every limit, in memory', everything, alone),
+      under('no limit, in memory', unlimited, alone),
+    ],
+  })
+  return {
+    ...table,
+    contestants: table.contestants.map((each) => {
+      // The first round did not count.
+      const counted = waits.get(each.name)?.slice(1) ?? []
+      return { ...each, figures: [...each.figures, { name: 'a send waits, p50', unit: 'ms', samples: counted.map(({ p50 }) => p50) }, { name: 'p99', unit: 'ms', samples: counted.map(({ p99 }) => p99) }] }
+    }),
   }
-  const [ours, ...others] = cases.map(({ name, turn }) => ({ name, run: async () => void (await run(turn)()) }))
-  if (ours !== undefined) await report({ title: `A turn's limits, ${atOnce} turns at once`, unit: 'turn', operations: turns, cases: [ours, ...others] })
 }
-await connection.stop()
-for (const teardown of teardowns.reverse()) await teardown()
+
+await runBenchmark({
+  name: 'turn-limits',
+  title: 'Limits of a turn',
+  question: "What do a plan's limits cost a turn, in time and in CPU?",
+  options: { rounds: { default: 5, quick: 2, help: `of ${turns} turns` } },
+  run: async ({ rounds }) => {
+    const ends: (() => unknown)[] = []
+    const redis = await startRedisServer({ teardown: (end: () => unknown) => ends.push(end) })
+    const connection = new RedisConnection({ url: redis.url, name: 'bench', logger: createLogger({ level: 'silent', name: 'bench' }), clock: systemClock, metrics: createMetrics({ role: 'bench', node: 'bench' }), timeoutMs: 5_000 })
+    try {
+      await connection.start()
+      const shared: Places = { limits: new RedisLimits(connection, { monotonic }), leases: new RedisLeases(connection) }
+      return { tables: [await measure(shared, 1, rounds), await measure(shared, users, rounds)] }
+    } finally {
+      await connection.stop()
+      for (const end of ends.toReversed()) await end()
+    }
+  },
+})

@@ -22,8 +22,8 @@ export interface ClusterOptions {
   readonly restartAfter?: string
   /** Of databases that are there already, a shard each; without, it has a Postgres of its own. */
   readonly databaseUrls?: readonly string[]
-  /** Folder for profiles of all processes; without, none are made. */
-  readonly profiles?: string | undefined
+  /** Folder for profiles of all processes; without a name, none are made. */
+  readonly profiles?: string
 }
 
 /** CPU seconds by process, this one (the load) and the engine included. */
@@ -34,6 +34,8 @@ export interface ClusterUnderTest {
   readonly enginePort: number
   readonly engineUrl: string
   readonly report: ClusterReport
+  /** Of an edge or a bridge, the one that runs now or ran last; undefined where there is none of that name. */
+  pidOf(node: string): number | undefined
   cpu(): CpuTimes
   stop(): Promise<void>
 }
@@ -52,7 +54,7 @@ export async function startCluster(options: ClusterOptions): Promise<ClusterUnde
   const folder = mkdtempSync(path.join(os.tmpdir(), 'chatterbot-bench-'))
   // Postgres does not run as root, and has to get in.
   chmodSync(folder, 0o711)
-  const env = options.profiles === undefined ? {} : { NODE_OPTIONS: `--import ${profiler(options.profiles)}` }
+  const env = !options.profiles ? {} : { NODE_OPTIONS: `--import ${profiler(options.profiles)}` }
   const engine = await startProcess(undefined, {
     command: process.execPath,
     args: [program('load-tests', 'simulated-vllm', 'main.js'), '--tokens-per-second', String(options.tokensPerSecond), '--first-token-ms', String(options.firstTokenMs), '--max-num-seqs', slots, '--reply-tokens', String(options.replyTokens)],
@@ -89,11 +91,22 @@ export async function startCluster(options: ClusterOptions): Promise<ClusterUnde
   const pids = new Map<string, number>([['load client', process.pid], ['engine', engine.pid]])
   for (const { node, pid } of report.processes) if (pid !== null) pids.set(node, pid)
   for (const { name, pid } of report.services) if (pid !== null) pids.set(name, pid)
+  const eventOf = jsonLineWith('event')
+  const heedRestarts = (): void => {
+    for (const line of cluster.output().split('\n')) {
+      const event = eventOf(line)
+      if (event?.['event'] === 'started') pids.set(String(event['node']), Number(event['pid']))
+    }
+  }
   return {
     port: report.port,
     enginePort,
     engineUrl,
     report,
+    pidOf: (node) => {
+      heedRestarts()
+      return pids.get(node)
+    },
     cpu: () => new Map([...pids].flatMap(([name, pid]) => {
       try {
         return [[name, name === 'load client' ? ownSeconds() : cpuSeconds(pid)] as const]
@@ -119,10 +132,4 @@ function ownSeconds(): number {
 /** CPU seconds spent since. */
 export function since(before: CpuTimes, after: CpuTimes): CpuTimes {
   return new Map([...after].map(([name, seconds]) => [name, seconds - (before.get(name) ?? 0)]))
-}
-
-/** Said beside all figures: what else the machine did weighs on them. */
-export function circumstances(): string {
-  const [one = 0] = os.loadavg()
-  return `${os.cpus().length} cores for everything, the load client (one lean process) and the engine included; load average at the end ${one.toFixed(1)}.`
 }

@@ -4,7 +4,8 @@
  */
 import { startPostgres } from '../../../tests/harness/postgres.ts'
 import { cpuSeconds } from '../cpu-time.ts'
-import { percentile, spread } from '../measure.ts'
+import { percentile } from '../measure.ts'
+import type { Table } from '../result.ts'
 import { engineDirectly, specification } from './chat-endpoints.ts'
 import { since, startCluster, type CpuTimes } from './cluster-under-test.ts'
 import { startFastapi, type Peer } from './fastapi-peer.ts'
@@ -15,8 +16,8 @@ export interface Contest extends Load {
   readonly tokensPerSecond: number
   readonly firstTokenMs: number
   readonly rounds: number
-  /** Folder for profiles of the cluster's processes, where they are to be made. */
-  readonly profiles?: string | undefined
+  /** Folder for profiles of the cluster's processes; without a name, none are made. */
+  readonly profiles?: string
 }
 
 interface Contestant {
@@ -54,7 +55,7 @@ export async function hold(contest: Contest, leftOut: (name: string, why: string
   const stops: (() => Promise<void>)[] = [() => postgres.stop()]
   try {
     const shards = [await postgres.createDatabase('shard_1'), await postgres.createDatabase('shard_2')]
-    const cluster = await startCluster({ edges: 1, bridges: 1, tokensPerSecond: contest.tokensPerSecond, firstTokenMs: contest.firstTokenMs, replyTokens: contest.tokens, databaseUrls: shards, profiles: contest.profiles })
+    const cluster = await startCluster({ edges: 1, bridges: 1, tokensPerSecond: contest.tokensPerSecond, firstTokenMs: contest.firstTokenMs, replyTokens: contest.tokens, databaseUrls: shards, ...(contest.profiles === undefined ? {} : { profiles: contest.profiles }) })
     stops.unshift(() => cluster.stop())
     const isOwn = (name: string): boolean => name !== 'load client' && name !== 'engine'
     const contestants: Contestant[] = [{ name: ours, port: cluster.port, cpu: () => new Map([...cluster.cpu()].filter(([name]) => isOwn(name))) }]
@@ -97,36 +98,35 @@ function added({ ms, failures }: Heard, floor: Heard): Pick<Round, 'p50' | 'p99'
   return { p50: percentile(ms, 0.5) - percentile(floor.ms, 0.5), p99: percentile(ms, 0.99) - percentile(floor.ms, 0.99), answered: ms.length, failures }
 }
 
-/** A Markdown table; `unit` is what CPU time is divided by, of which an answer has `unitsEach`, e.g. a thousand tokens. */
-export function tableOf(results: readonly Result[], unit: string, unitsEach: number, heard: string): string[] {
-  const figure = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3))
-  const cell = (values: readonly number[]): string => {
-    const { median, min, max } = spread(values)
-    return `${figure(median)} (${figure(min)} to ${figure(max)})`
-  }
+/** `unit` is what CPU time is divided by, of which an answer has `unitsEach`, e.g. a thousand tokens; `heard` is what is timed. */
+export function tablesOf(title: string, results: readonly Result[], unit: string, unitsEach: number, heard: string): Table[] {
   const perUnit = (result: Result, of: (round: Round) => number): number[] => result.rounds.map((round) => (of(round) / (round.answered * unitsEach)) * 1000)
-  const median = (result: Result): number => spread(perUnit(result, ({ own }) => own)).median
+  const compared = `CPU a ${unit}`
   const [mine] = results
   return [
-    `| | CPU a ${unit}, ms | of Postgres besides, ms | ${heard} added, p50, ms | p99, ms | failures | CPU to ours |`,
-    '|---|---|---|---|---|---|---|',
-    ...results.map((result) => {
-      const failed = result.rounds.flatMap(({ failures }) => failures)
-      const asked = result.rounds.reduce((sum, { answered, failures }) => sum + answered + failures.length, 0)
-      const cells = [
-        result.name,
-        cell(perUnit(result, ({ own }) => own)),
-        cell(perUnit(result, ({ postgres }) => postgres)),
-        cell(result.rounds.map(({ p50 }) => p50)),
-        cell(result.rounds.map(({ p99 }) => p99)),
-        `${failed.length} of ${asked}`,
-        mine === undefined || result === mine ? '' : figure(median(result) / median(mine)),
-      ]
-      return `| ${cells.join(' | ')} |`
-    }),
-    ...(mine === undefined ? [] : ['', `Of ours: ${[...(mine.rounds[0]?.parts.keys() ?? [])].map((name) => `${name} ${figure(spread(perUnit(mine, ({ parts }) => parts.get(name) ?? 0)).median)}`).join(', ')}.`]),
-    '',
-    `While nobody asks, ms of CPU a second: ${results.map(({ name, idle }) => `${name} ${figure(idle)}`).join(', ')}.`,
-    ...new Set(results.flatMap(({ name, rounds }) => rounds.flatMap(({ failures }) => failures.slice(0, 1).map((why) => `\nA failure of ${name}: ${why}`)))),
+    {
+      title,
+      compared,
+      contestants: results.map((result) => ({
+        name: result.name,
+        ...(result === mine ? { isOurs: true as const } : {}),
+        figures: [
+          { name: compared, unit: 'ms', samples: perUnit(result, ({ own }) => own) },
+          { name: 'of Postgres besides', unit: 'ms', samples: perUnit(result, ({ postgres }) => postgres) },
+          { name: `${heard} added, p50`, unit: 'ms', samples: result.rounds.map(({ p50 }) => p50) },
+          { name: `${heard} added, p99`, unit: 'ms', samples: result.rounds.map(({ p99 }) => p99) },
+          { name: 'failures', unit: '', samples: [result.rounds.reduce((sum, { failures }) => sum + failures.length, 0)] },
+          { name: 'CPU while nobody asks', unit: 'ms a second', samples: [result.idle] },
+        ],
+      })),
+    },
+    ...(mine === undefined
+      ? []
+      : [{ title: `Of ours, ${compared}`, contestants: [{ name: mine.name, isOurs: true as const, figures: [...(mine.rounds[0]?.parts.keys() ?? [])].map((name) => ({ name, unit: 'ms', samples: perUnit(mine, ({ parts }) => parts.get(name) ?? 0) })) }] }]),
   ]
+}
+
+/** One of each contestant that had any. */
+export function failuresOf(results: readonly Result[]): string[] {
+  return results.flatMap(({ name, rounds }) => rounds.flatMap(({ failures }) => failures).slice(0, 1).map((why) => `A failure of ${name}: ${why}`))
 }
