@@ -38,11 +38,6 @@ class FramedSession implements Session {
   constructor(dialect: FramedDialect, connection: WebSocketConnection) {
     this.#dialect = dialect
     this.#connection = connection
-    connection.onText = (frame) => dialect.hear(frame, this.#listener)
-    connection.onClosed = (error) => {
-      this.#closedBy = error
-      this.#listener.fail(error.message)
-    }
   }
 
   get bytesRead(): number {
@@ -50,7 +45,16 @@ class FramedSession implements Session {
   }
 
   begun(): Promise<void> {
-    return this.#wait(() => undefined, () => this.#dialect.begin(this.#listener))
+    return this.#wait(() => undefined, () => {
+      this.#dialect.begin(this.#listener)
+      this.#connection.listen(
+        (frame) => this.#dialect.hear(frame, this.#listener),
+        (error) => {
+          this.#closedBy = error
+          this.#listener.fail(error.message)
+        },
+      )
+    })
   }
 
   ask(question: string, onText: (text: string) => void): Promise<void> {
@@ -88,6 +92,11 @@ class FramedSession implements Session {
 
 export async function openFramed(dialect: FramedDialect, server: Server): Promise<Session> {
   const session = new FramedSession(dialect, await WebSocketConnection.open(server, dialect.path, dialect.subprotocol))
-  await session.begun()
+  try {
+    await session.begun()
+  } catch (error) {
+    session.leave()
+    throw error
+  }
   return session
 }

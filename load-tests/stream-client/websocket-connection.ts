@@ -7,9 +7,11 @@ import { FrameReader, frameOf, opcode } from './websocket-frames.ts'
 const headEnd = '\r\n\r\n'
 
 export class WebSocketConnection {
-  onText: (text: string) => void = () => undefined
-  /** The reason is what went wrong here, if anything did. */
-  onClosed: (error: Error) => void = () => undefined
+  #onText: (text: string) => void = (text) => this.#early.push(text)
+  #onClosed: (error: Error) => void = (error) => (this.#closedEarly = error)
+  /** What came with the answer to the handshake, or soon after. */
+  readonly #early: string[] = []
+  #closedEarly: Error | null = null
   readonly #frames = new FrameReader((code, payload) => this.#take(code, payload))
   #socket: net.Socket | null = null
   #head = ''
@@ -36,6 +38,14 @@ export class WebSocketConnection {
     return connection
   }
 
+  /** `onClosed` is told the reason. What has come by now is handed over at once. */
+  listen(onText: (text: string) => void, onClosed: (error: Error) => void): void {
+    this.#onText = onText
+    this.#onClosed = onClosed
+    for (const text of this.#early.splice(0)) onText(text)
+    if (this.#closedEarly !== null) onClosed(this.#closedEarly)
+  }
+
   get bytesRead(): number {
     return this.#socket?.bytesRead ?? 0
   }
@@ -52,7 +62,7 @@ export class WebSocketConnection {
     const upgraded = this.#upgraded
     this.#upgraded = null
     if (upgraded !== null) upgraded(error)
-    else this.onClosed(error)
+    else this.#onClosed(error)
   }
 
   #read(bytes: Buffer): void {
@@ -78,7 +88,7 @@ export class WebSocketConnection {
   }
 
   #take(code: number, payload: Buffer): void {
-    if (code === opcode.text) this.onText(payload.toString())
+    if (code === opcode.text) this.#onText(payload.toString())
     else if (code === opcode.ping) this.#socket?.write(frameOf(opcode.pong, payload))
     else if (code === opcode.close) this.#socket?.end()
     else throw new Error(`a frame of kind ${code}`)

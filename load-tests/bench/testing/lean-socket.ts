@@ -29,12 +29,14 @@ export class LeanSocket {
   private constructor(connection: WebSocketConnection, userId: string) {
     this.#connection = connection
     this.userId = userId
-    connection.onText = (frame) => this.#take(JSON.parse(frame) as ServerMessage)
-    connection.onClosed = (error) => {
-      for (const waiter of this.#waiters.values()) waiter.reject(error)
-      this.#waiters.clear()
-      this.onClosed()
-    }
+    connection.listen(
+      (frame) => this.#take(JSON.parse(frame) as ServerMessage),
+      (error) => {
+        for (const waiter of this.#waiters.values()) waiter.reject(error)
+        this.#waiters.clear()
+        this.onClosed()
+      },
+    )
   }
 
   /** Rejects where the server refuses. */
