@@ -2,6 +2,8 @@
 
 /** What `npm run bench` runs: 25 minutes on two cores, all of them together. */
 export const usual = [
+  'streams',
+  'crowd',
   'cluster-cpu',
   'cluster-first-token',
   'cluster-turns',

@@ -1,0 +1,153 @@
+/**
+ * The token path beside its floors and its peers: the same streams of the same engine to the same client, one contestant
+ * after the other, round after round.
+ */
+import { rawUwebsockets } from '../floors/raw-uwebsockets.ts'
+import { smallestPipeline } from '../floors/smallest-pipeline.ts'
+import { peers } from '../peers/all.ts'
+import { headline } from './headlines.ts'
+import { spread } from './measure.ts'
+import { numbersOf, runBenchmark } from './program.ts'
+import type { Aim, Contestant, Figure, Findings, Table } from './result.ts'
+import { contest, engineDirectly, startOurs, startPeers, type Streamed, type StreamLoad, type StreamRound } from './testing/stream-contest.ts'
+
+const tokensPerSecond = 50
+const ours = 'ChatterBot'
+
+interface Level {
+  readonly streams: number
+  readonly floor: Streamed
+  readonly contestants: readonly Streamed[]
+}
+
+/** What passes tokens on; databases are told of besides. */
+const passing: Readonly<Record<string, string>> = { edge: 'edge', bridge: 'bridge', nats: 'NATS' }
+
+function partOf(process: string): string {
+  return process.replace(/-\d+$/, '')
+}
+
+/** CPU seconds for a million tokens of the processes that `counts` takes. */
+function cpu({ cpu: spent, tokens }: StreamRound, counts: (part: string) => boolean): number {
+  return ([...spent].reduce((sum, [process, seconds]) => sum + (counts(partOf(process)) ? seconds : 0), 0) / tokens) * 1e6
+}
+
+const isDatabase = (part: string): boolean => part === 'postgres' || part === 'redis'
+const total = (round: StreamRound): number => cpu(round, (part) => !isDatabase(part))
+
+function figure(name: string, unit: string, { rounds }: Streamed, of: (round: StreamRound, index: number) => number): Figure {
+  return { name, unit, samples: rounds.map(of) }
+}
+
+function tableOf({ streams, floor, contestants }: Level): Table {
+  const above = (index: number, of: (round: StreamRound) => number, round: StreamRound): number => of(round) - of(floor.rounds[index] as StreamRound)
+  const row = (each: Streamed): Contestant => {
+    const isSaturated = spread(each.rounds.map((round) => Number(round.isSaturated))).median > 0
+    return {
+      name: isSaturated ? `${each.name} (saturated)` : each.name,
+      ...(each.name === ours ? { isOurs: true as const } : {}),
+      figures: [
+        figure('CPU a million tokens', 's', each, total),
+        ...(each.name === ours ? [figure('of databases besides', 's', each, (round) => cpu(round, isDatabase))] : []),
+        figure('tokens a second', '', each, ({ tokens, seconds }) => Math.round(tokens / seconds)),
+        figure('tokens a frame', '', each, ({ tokensAFrame }) => tokensAFrame),
+        figure('first text added, p50', 'ms', each, (round, index) => above(index, ({ first }) => first.p50, round)),
+        figure('p99', 'ms', each, (round, index) => above(index, ({ first }) => first.p99, round)),
+        figure('gap added, p99', 'ms', each, (round, index) => above(index, ({ gap }) => gap.p99, round)),
+        ...(each.rounds.some(({ faults, failures }) => faults + failures.length > 0) ? [figure('replies that failed', '', each, ({ faults, failures }) => faults + failures.length)] : []),
+      ],
+    }
+  }
+  return { title: `${streams} streams of ${tokensPerSecond} tokens a second`, compared: 'CPU a million tokens', contestants: contestants.map(row) }
+}
+
+function partsOf({ streams, contestants }: Level): Table {
+  const some = contestants.filter(({ name }) => name === ours || name === smallestPipeline.name)
+  return {
+    title: `CPU seconds a million tokens by process, ${streams} streams`,
+    contestants: some.map((each) => ({
+      name: each.name,
+      ...(each.name === ours ? { isOurs: true as const } : {}),
+      figures: [...new Set([...(each.rounds[0]?.cpu.keys() ?? [])].map(partOf))].map((part) => figure(passing[part] ?? part, 's', each, (round) => cpu(round, (name) => name === part))),
+    })),
+  }
+}
+
+const reasons = {
+  edge: 'a frame carries turn, attempt and offset, so that a client may resume at a character, and every text passes a conversation’s state',
+  bridge: 'it checks every event, numbers the text of each turn by attempt and offset, and shows that it is alive',
+  all: 'three processes read, check and write each token where a proxy copies bytes once',
+  first: 'a turn is committed before the engine is asked, which a peer that keeps nothing need not wait for',
+}
+
+function aimsOf(level: Level): Aim[] {
+  const { streams, floor, contestants } = level
+  const find = (name: string): Streamed | undefined => contestants.find((each) => each.name === name)
+  const mine = find(ours) as Streamed
+  const median = (each: Streamed | undefined, of: (round: StreamRound) => number): number => (each === undefined ? Number.NaN : spread(each.rounds.map(of)).median)
+  const ratio = (name: string, of: (round: StreamRound) => number): number | null => orNull(median(mine, of) / median(find(name), of))
+  const at = `${streams} streams`
+  const toFloor = (part: 'edge' | 'bridge', bound: number): Aim => {
+    const of = (round: StreamRound): number => cpu(round, (name) => name === part)
+    return { what: `CPU of the ${part} to the smallest pipeline's, ${at}`, is: 'at most', bound, unit: '×', measured: ratio(smallestPipeline.name, of), reason: reasons[part] }
+  }
+  const toPeer = (name: string, bound: number, is: Aim['is']): Aim => ({ what: `CPU of edge, bridge and NATS to ${name}'s, ${at}`, is, bound, unit: '×', measured: ratio(name, total), reason: reasons.all })
+  const added = (share: 'p50' | 'p99'): number => median(mine, ({ first }) => first[share]) - median(floor, ({ first }) => first[share])
+  if (streams >= 1_000) return [toFloor('edge', 1.3), toFloor('bridge', 1.2), ...['nginx', 'ws', 'Socket.IO', 'FastAPI + aiohttp'].map((name) => toPeer(name, 1, 'less than'))]
+  return [
+    toFloor('edge', 1.3),
+    toFloor('bridge', 1.2),
+    ...['FastAPI + httpx', 'LiteLLM'].map((name) => toPeer(name, 1 / 25, 'at most')),
+    ...([['p50', 5], ['p99', 20]] as const).map(([share, bound]): Aim => ({ what: `first text added over the engine's, ${share}, ${at}`, is: 'at most', bound, unit: 'ms', measured: added(share), reason: reasons.first })),
+  ]
+}
+
+function orNull(value: number): number | null {
+  return Number.isFinite(value) ? value : null
+}
+
+await runBenchmark({
+  name: 'streams',
+  title: 'Streams, beside floors and peers',
+  question: 'What does a token cost from the engine to the client, and how much later does it come, beside servers that do less?',
+  options: {
+    streams: { default: '200,1000', quick: '200', help: 'at once; several, as 200,1000, one after the other' },
+    rounds: { default: 5, quick: 2, help: 'of a reply of every stream' },
+    tokens: { default: 100, help: 'of a reply' },
+    only: { default: '', help: 'names of floors and peers, with commas between; all without' },
+    profiles: { default: '', help: 'folder for profiles of the cluster; not made without' },
+  },
+  run: async ({ streams, rounds, tokens, only, profiles }, say): Promise<Findings> => {
+    const load: StreamLoad = { streams: 0, tokensPerSecond, tokens, withinMs: 500, rounds }
+    const leftOut: { name: string; why: string }[] = []
+    const leaveOut = (name: string, why: string): void => void leftOut.push({ name, why })
+    const names = only === '' ? null : only.split(',')
+    const kinds = [rawUwebsockets(1), rawUwebsockets(5), smallestPipeline, ...peers].filter(({ name }) => names === null || names.includes(name))
+    const { cluster, peer: mine } = await startOurs(load, profiles)
+    const started = [mine]
+    try {
+      started.push(...(await startPeers(kinds, load, cluster.engineUrl, leaveOut)))
+      const levels: Level[] = []
+      let asked = started
+      for (const count of numbersOf(streams)) {
+        const [floor, ...contestants] = await contest([engineDirectly(cluster), ...asked].map((peer) => ({ peer })), { ...load, streams: count }, say, leaveOut)
+        if (floor === undefined) throw new Error('there is no floor')
+        levels.push({ streams: count, floor, contestants })
+        // Who cannot keep up with fewer is not asked for more.
+        asked = asked.filter(({ name }) => name === ours || !contestants.find((each) => each.name === name)?.rounds.some(({ isSaturated }) => isSaturated))
+      }
+      return {
+        tables: levels.flatMap((level) => [tableOf(level), partsOf(level)]),
+        headlines: levels.slice(-1).map((level) => headline(`CPU of edge, bridge and NATS for a million tokens, ${level.streams} streams`, tableOf(level), 'nginx', 'ws', 'Socket.IO', 'FastAPI + aiohttp', smallestPipeline.name)),
+        aims: levels.flatMap(aimsOf),
+        leftOut,
+        remarks: [
+          'Of ours, everything is on: committed, fenced, resumable. The floors and peers keep nothing, and a reply ends with the connection that asked. Who is saturated took more than a quarter longer than the engine alone, and is not asked at more streams.',
+          ...[...new Set(levels.flatMap(({ contestants }) => contestants.flatMap(({ name, rounds: each }) => each.flatMap(({ failures }) => failures.slice(0, 1).map((why) => `A failure of ${name}: ${why}`)))))],
+        ],
+      }
+    } finally {
+      for (const each of started.toReversed()) await each.stop()
+    }
+  },
+})
