@@ -278,7 +278,8 @@ function recorded(name: string): StreamChunk[] {
     const chunk = decodeStreamChunk(bytes, start, end)
     if (chunk !== null) chunks.push(chunk)
   }, 1 << 20)
-  parser.push(vllmFixture(name))
+  const bytes = vllmFixture(name)
+  parser.push(bytes, 0, bytes.length)
   return chunks
 }
 

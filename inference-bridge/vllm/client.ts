@@ -5,6 +5,7 @@
 import { Pool, type Dispatcher } from 'undici'
 import { EngineStream, type StreamDeadlines } from './engine-stream.ts'
 import { EngineFailure, failureOf } from './failure.ts'
+import { Connections } from './http/connections.ts'
 import { asCount, asObject, asString, asTokenIds, parseErrorBody, parseObject, type JsonObject } from './json.ts'
 import type { StreamChunk } from './stream-chunk.ts'
 
@@ -48,7 +49,10 @@ const maxJsonBytes = 8 * 1024 * 1024
 const maxServedModels = 256
 
 export class EngineClient {
+  /** For calls with an answer of JSON. */
   readonly #pool: Pool
+  /** For streams: a read of theirs is a token, and costs twice as much in a library. */
+  readonly #streams: Connections
   readonly #basePath: string
   readonly #headers: Readonly<Record<string, string>>
   readonly #jsonTimeoutMs: number
@@ -63,6 +67,7 @@ export class EngineClient {
     }
     this.#jsonTimeoutMs = timing.jsonTimeoutMs
     this.#deadlines = timing
+    this.#streams = new Connections(url, { connectMs: connectTimeoutMs, keepAliveMs })
     // Deadlines are kept by EngineStream and by the signals of JSON calls; the number of connections by who calls.
     this.#pool = new Pool(url.origin, { pipelining: 1, keepAliveTimeout: keepAliveMs, headersTimeout: 0, bodyTimeout: 0, connect: { timeout: connectTimeoutMs } })
   }
@@ -113,14 +118,15 @@ export class EngineClient {
 
   /** Closes every connection, and so aborts every request. */
   async close(): Promise<void> {
+    this.#streams.close()
     await this.#pool.destroy()
   }
 
   #stream(path: string, body: object, onChunk: OnChunk, traceparent: string | null): EngineStream {
     const stream = new EngineStream(onChunk, this.#deadlines)
-    const request = this.#request('POST', path, { ...body, stream: true, stream_options: { include_usage: true }, return_token_ids: true })
     // vLLM has its own spans go on from there.
-    this.#pool.dispatch(traceparent === null ? request : { ...request, headers: { ...this.#headers, traceparent } }, stream)
+    const headers = traceparent === null ? this.#headers : { ...this.#headers, traceparent }
+    stream.asked(this.#streams.post(this.#basePath + path, headers, JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true }, return_token_ids: true }), stream))
     return stream
   }
 

@@ -1,9 +1,10 @@
 /** One streamed generation: reads the answer as it comes, holds it to its deadlines, and tells success from all that only looks like it. */
-import type { Dispatcher } from 'undici'
+import { ChunkDecoder } from './chunk-decoder.ts'
 import { EngineFailure, failureOf } from './failure.ts'
+import type { Answer } from './http/connection.ts'
 import { parseErrorBody } from './json.ts'
 import { SseLimitError, SseParser } from './sse-parser.ts'
-import { decodeStreamChunk, type StreamChunk } from './stream-chunk.ts'
+import type { StreamChunk } from './stream-chunk.ts'
 
 export interface StreamDeadlines {
   /** From the request to the first data event. */
@@ -29,13 +30,15 @@ const tailMs = 1000
  * waiting (no answer yet) → streaming (200) or refused (any other status: the body is the error) → over.
  * Once over, `done` is resolved, no chunk is passed on, and the connection is closed unless the answer is complete.
  */
-export class EngineStream implements Dispatcher.DispatchHandler {
+export class EngineStream implements Answer {
   readonly done: Promise<StreamEnd>
   readonly #onChunk: (chunk: StreamChunk) => void
   readonly #deadlines: StreamDeadlines
   readonly #parser = new SseParser((bytes, start, end) => this.#event(bytes, start, end), maxEventBytes)
+  readonly #decoder = new ChunkDecoder()
   #resolve!: (end: StreamEnd) => void
-  #controller: Dispatcher.DispatchController | undefined
+  /** Closes the connection; undefined once the answer is complete or the connection closed. */
+  #closeConnection: (() => void) | undefined
   #over = false
   #status = 0
   #refusal: Buffer[] = []
@@ -61,24 +64,24 @@ export class EngineStream implements Dispatcher.DispatchHandler {
     this.#end({ type: 'aborted' })
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller
-    if (this.#over) controller.abort(new Error('aborted before it began'))
+  /** It was asked for; `close` closes the connection. */
+  asked(close: () => void): void {
+    this.#closeConnection = close
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number): void {
+  head(status: number): void {
     this.#status = status
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, bytes: Buffer): void {
+  body(bytes: Buffer, start: number, end: number): void {
     if (this.#over) return
     if (this.#status !== 200) {
-      this.#refusalBytes += bytes.length
-      if (this.#refusalBytes <= maxErrorBytes) this.#refusal.push(Buffer.from(bytes))
+      this.#refusalBytes += end - start
+      if (this.#refusalBytes <= maxErrorBytes) this.#refusal.push(Buffer.from(bytes.subarray(start, end)))
       return
     }
     try {
-      this.#parser.push(bytes)
+      this.#parser.push(bytes, start, end)
     } catch (error) {
       if (error instanceof EngineFailure) this.#fail(error)
       else if (error instanceof SseLimitError) this.#fail(new EngineFailure('malformed', error.message))
@@ -86,8 +89,8 @@ export class EngineStream implements Dispatcher.DispatchHandler {
     }
   }
 
-  onResponseEnd(): void {
-    this.#controller = undefined
+  end(): void {
+    this.#closeConnection = undefined
     if (this.#over) {
       clearTimeout(this.#timer)
       return
@@ -96,8 +99,8 @@ export class EngineStream implements Dispatcher.DispatchHandler {
     else this.#endOfStream('the connection ended')
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#controller = undefined
+  fault(error: Error): void {
+    this.#closeConnection = undefined
     clearTimeout(this.#timer)
     if (this.#finish !== null) this.#end({ type: 'finished', reason: this.#finish })
     else this.#fail(new EngineFailure('unavailable', error.message, { cause: error }))
@@ -105,7 +108,7 @@ export class EngineStream implements Dispatcher.DispatchHandler {
 
   #event(bytes: Buffer, start: number, end: number): void {
     if (this.#over) return
-    const chunk = decodeStreamChunk(bytes, start, end)
+    const chunk = this.#decoder.decode(bytes, start, end)
     if (chunk === null) {
       this.#endOfStream('[DONE] came')
       return
@@ -147,14 +150,14 @@ export class EngineStream implements Dispatcher.DispatchHandler {
     this.#refusal = []
     // After a finish the rest of the answer is let through, so that the connection can be used again.
     if (end.type !== 'finished') this.#close()
-    else if (this.#controller !== undefined) this.#rearm(tailMs)
+    else if (this.#closeConnection !== undefined) this.#rearm(tailMs)
     this.#resolve(end)
   }
 
   #close(): void {
-    const controller = this.#controller
-    this.#controller = undefined
-    controller?.abort(new Error('closed by the bridge'))
+    const close = this.#closeConnection
+    this.#closeConnection = undefined
+    close?.()
   }
 
   /** A token moves no timer: the timer looks, when it fires, whether tokens came, and waits anew. */

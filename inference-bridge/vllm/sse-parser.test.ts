@@ -24,8 +24,9 @@ function parse(pieces: readonly Buffer[], maxEventBytes = 1 << 20): string[] {
   const parser = new SseParser((bytes, start, end) => events.push(bytes.toString('utf8', start, end)), maxEventBytes)
   for (const piece of pieces) {
     // The parser may keep nothing of a chunk: its bytes are overwritten as soon as it has returned.
-    const chunk = Buffer.from(piece)
-    parser.push(chunk)
+    const chunk = Buffer.concat([Buffer.from('\ndata: before\n\n'), piece, Buffer.from('\ndata: behind\n\n')])
+    const start = '\ndata: before\n\n'.length
+    parser.push(chunk, start, start + piece.length)
     chunk.fill(0x78)
   }
   return events
@@ -96,11 +97,12 @@ t.test('what no blank line ends is no event, and comments give none', async (t) 
 
 t.test('an endless line and an endless event are refused at the limit', async (t) => {
   const endless = new SseParser(() => t.fail('no event'), 100)
-  endless.push(Buffer.alloc(90, 0x61))
-  t.throws(() => endless.push(Buffer.alloc(20, 0x61)), SseLimitError)
+  endless.push(Buffer.alloc(90, 0x61), 0, 90)
+  t.throws(() => endless.push(Buffer.alloc(20, 0x61), 0, 20), SseLimitError)
+  const line = Buffer.from('data: aaaaaaaa\n')
   const many = new SseParser(() => t.fail('no event'), 100)
   t.throws(() => {
-    for (let index = 0; index < 50; index++) many.push(Buffer.from('data: aaaaaaaa\n'))
+    for (let index = 0; index < 50; index++) many.push(line, 0, line.length)
   }, SseLimitError)
   t.strictSame(parse(Array.from({ length: 50 }, () => Buffer.from('data: aaaaaaaa\n\n')), 100).length, 50)
 })

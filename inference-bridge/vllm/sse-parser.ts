@@ -41,34 +41,28 @@ export class SseParser {
     this.#maxEventBytes = maxEventBytes
   }
 
-  /** Throws SseLimitError where an event or a line grows beyond the limit; the stream cannot be read on then. */
-  push(chunk: Buffer): void {
-    let start = 0
-    if (this.#skipLf && chunk.length > 0) {
+  /** Throws SseLimitError where an event or a line grows beyond the limit; the stream cannot be read on then. Nothing of the bytes is kept. */
+  push(bytes: Buffer, from: number, to: number): void {
+    let start = from
+    if (this.#skipLf && start < to) {
       this.#skipLf = false
-      if (chunk[0] === lf) start = 1
+      if (bytes[start] === lf) start += 1
     }
-    // Engines end lines in LF alone, and one search a chunk settles that for all its lines.
-    let nextCr = chunk.indexOf(cr, start)
-    for (;;) {
-      let end = chunk.indexOf(lf, start)
-      let next = end + 1
-      if (nextCr !== -1 && (end === -1 || nextCr < end)) {
-        end = nextCr
-        next = end + 1
-        if (next === chunk.length) this.#skipLf = true
-        else if (chunk[next] === lf) next += 1
-        nextCr = chunk.indexOf(cr, next)
+    for (let at = start; at < to; at++) {
+      const byte = bytes[at] as number
+      if (byte !== lf && byte !== cr) continue
+      this.#endLine(bytes, start, at)
+      if (byte === cr) {
+        if (at + 1 === to) this.#skipLf = true
+        else if (bytes[at + 1] === lf) at += 1
       }
-      if (end === -1) break
-      this.#endLine(chunk, start, end)
-      start = next
+      start = at + 1
     }
     this.#keepData()
-    if (start < chunk.length) {
-      this.#partialBytes += chunk.length - start
+    if (start < to) {
+      this.#partialBytes += to - start
       this.#checkSize()
-      this.#partial.push(Buffer.from(chunk.subarray(start)))
+      this.#partial.push(Buffer.from(bytes.subarray(start, to)))
     }
   }
 
