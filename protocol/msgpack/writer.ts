@@ -4,15 +4,33 @@
  */
 const encoder = new TextEncoder()
 
+/** Where messages are written, one at a time as writing is synchronous: bytes, and the same bytes for numbers of several. */
+interface Slab {
+  readonly bytes: Uint8Array
+  readonly view: DataView
+}
+
+function makeSlab(length: number): Slab {
+  const bytes = new Uint8Array(length)
+  return { bytes, view: new DataView(bytes.buffer) }
+}
+
 /**
  * Messages are written one behind the other into a slab, and small ones are handed out as views of it: an ArrayBuffer
  * for each would cost more than writing it. Large ones are copied out, so that a view never keeps much more than itself.
  */
 const slabBytes = 16 * 1024
 const largestView = 2 * 1024
-let slab = new Uint8Array(slabBytes)
-let view = new DataView(slab.buffer)
-/** Where the message being written begins, and where its next byte goes. Writing is synchronous, so that one of each is enough. */
+/** What outgrows the slab is written into a larger one, which is kept for the next up to this size. */
+const keptLargeBytes = 1024 * 1024
+let small = makeSlab(slabBytes)
+let large = makeSlab(0)
+/** Where the next message begins in the small one. */
+let nextStart = 0
+let isLarge = false
+let slab = small.bytes
+let view = small.view
+/** Where the message being written begins, and where its next byte goes. */
 let start = 0
 let at = 0
 
@@ -25,35 +43,42 @@ function reserve(count: number): number {
 
 function replaceSlab(count: number): void {
   const written = slab.subarray(start, at)
-  slab = new Uint8Array(Math.max(slabBytes, 2 * (written.length + count)))
+  const needed = 2 * (written.length + count)
+  if (needed <= slabBytes) {
+    small = makeSlab(slabBytes)
+    nextStart = 0
+    writeInto(small, 0)
+  } else {
+    if (large.bytes.length < needed) large = makeSlab(needed)
+    isLarge = true
+    writeInto(large, 0)
+  }
   slab.set(written)
-  view = new DataView(slab.buffer)
   at = written.length
-  start = 0
+}
+
+function writeInto({ bytes, view: numbers }: Slab, from: number): void {
+  slab = bytes
+  view = numbers
+  start = from
+  at = from
 }
 
 /** Begins a message that its caller writes by the functions below, one value's parts in order; `finishMsgpack` ends it. */
 export function beginMsgpack(): void {
   // An encoder that threw left a message behind: write over it.
-  at = start
+  isLarge = false
+  writeInto(small, nextStart)
 }
 
 export function finishMsgpack(): Uint8Array {
-  const length = at - start
-  if (length <= largestView && slab.length === slabBytes) {
-    const message = slab.subarray(start, at)
-    start = at
+  if (isLarge || at - start > largestView) {
+    const message = slab.slice(start, at)
+    if (large.bytes.length > keptLargeBytes) large = makeSlab(0)
     return message
   }
-  const message = slab.slice(start, at)
-  at = start
-  if (slab.length > slabBytes) {
-    slab = new Uint8Array(slabBytes)
-    view = new DataView(slab.buffer)
-    start = 0
-    at = 0
-  }
-  return message
+  nextStart = at
+  return slab.subarray(start, at)
 }
 
 /**

@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import path from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { selfSigned } from '../../testing/self-signed.ts'
 import type { Answer } from './connection.ts'
@@ -217,9 +220,23 @@ t.test('an engine behind TLS is read alike, and one whose certificate nobody vou
   const url = new URL(`https://localhost:${served.url.port}`)
   t.match(await ask(connectTo(t, url)), { ends: 0, faults: [{ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }] })
   t.same(served.requests, [])
-  process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0'
-  t.teardown(() => delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'])
-  const connections = connectTo(t, url)
-  for (let n = 0; n < 2; n++) t.match(await ask(connections), { status: 200, text: 'h\u00e9llo', ends: 1, faults: [] })
+
+  // Whom a process trusts is settled at its start.
+  const authority = path.join(t.testdir({ 'authority.pem': selfSigned.cert }), 'authority.pem')
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', asksTwice, String(url), new URL('./connections.js', import.meta.url).href], { env: { NODE_EXTRA_CA_CERTS: authority } })
+  t.same(JSON.parse(stdout), ['h\u00e9llo', 'h\u00e9llo'])
   t.equal(served.requests.length, 2)
+  t.equal(served.sockets.length, 1)
 })
+
+const asksTwice = `
+  const { Connections } = await import(process.argv[2])
+  const connections = new Connections(new URL(process.argv[1]), { connectMs: 5000, keepAliveMs: 60000 })
+  const ask = () => new Promise((resolve, reject) => {
+    let text = ''
+    const body = (bytes, start, end) => (text += bytes.toString('utf8', start, end))
+    connections.post('/p', {}, 'a!', { head: () => undefined, body, end: () => resolve(text), fault: reject })
+  })
+  process.stdout.write(JSON.stringify([await ask(), await ask()]))
+  connections.close()
+`
