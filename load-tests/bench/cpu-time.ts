@@ -1,8 +1,5 @@
 /** CPU time and memory of processes, from /proc: Linux only. */
-import { execFileSync } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
-
-const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
 
 /** CPU seconds, user and system, of a process and of its children that live. */
 export function cpuSeconds(pid: number): number {
@@ -14,10 +11,18 @@ export function memoryMiB(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
 }
 
+/** Of its threads, as the scheduler counts them: to the nanosecond, where /proc/<pid>/stat has hundredths of a second. */
 function ownSeconds(pid: number): number {
-  const [, rest = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')
-  const fields = rest.split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, task) => sum + threadNanoseconds(pid, task), 0) / 1e9
+}
+
+function threadNanoseconds(pid: number, task: string): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0])
+  } catch {
+    // It ended while it was looked at.
+    return 0
+  }
 }
 
 function childrenOf(pid: number): number[] {
