@@ -18,7 +18,7 @@ import { headline } from './headlines.ts'
 import { spread } from './measure.ts'
 import { runBenchmark } from './program.ts'
 import type { Table } from './result.ts'
-import { singleStatements, type Writer } from './testing/single-statements.ts'
+import { groupCommit, singleStatements, type Writer } from './testing/turn-writers.ts'
 
 const writesPerTurn = 3
 /** Conversations at once, and turns of each a round. The largest first: one conversation alone does not warm the code up. */
@@ -29,17 +29,6 @@ const loads = [
 ] as const
 
 const text = 'A reply of ordinary length, as models write them. '.repeat(16)
-
-const groupCommit: Writer = {
-  name: 'group commit',
-  accept: async (owned, accept) => committed(await owned.write({ accept })),
-  begin: async (owned, begin) => committed(await owned.write({ begin })),
-  end: async (owned, end) => committed(await owned.write({ ends: [end] })),
-}
-
-function committed(result: { readonly status: string }): void {
-  if (result.status !== 'committed') throw new Error(result.status)
-}
 
 interface Sample {
   readonly writesPerSecond: number

@@ -7,6 +7,11 @@ export const usual = [
   'cluster-cpu',
   'cluster-first-token',
   'cluster-turns',
+  'durable-turns',
+  'jitter',
+  'most-streams',
+  'conversation-growth',
+  'stored-messages',
   'cluster-memory',
   'cluster-storm',
   'http-chat',
@@ -18,6 +23,6 @@ export const usual = [
 ] as const
 
 /** What a decision was made by, and changes little after it: run when it is named. */
-const settled = ['context-sources', 'context-cache', 'turn-limits'] as const
+const settled = ['context-sources', 'context-cache', 'turn-limits', 'tracing', 'processes-per-core'] as const
 
 export const benchmarks = [...usual, ...settled]

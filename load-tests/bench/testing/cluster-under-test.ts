@@ -24,6 +24,8 @@ export interface ClusterOptions {
   readonly databaseUrls?: readonly string[]
   /** Folder for profiles of all processes; without a name, none are made. */
   readonly profiles?: string
+  /** Of edges and bridges, besides what all benchmarks set. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** CPU seconds by process, this one (the load) and the engine included. */
@@ -79,6 +81,7 @@ export async function startCluster(options: ClusterOptions): Promise<ClusterUnde
       CHATTERBOT_REQUESTS_PER_ADDRESS: '10000000',
       CHATTERBOT_FRAMES_PER_SECOND: '100000',
       ...(options.databaseUrls === undefined ? {} : { DATABASE_URL: options.databaseUrls.join(',') }),
+      ...options.env,
     },
     ready: jsonLineWith('processes'),
     readyWithinMs: 120_000,

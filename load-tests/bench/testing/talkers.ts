@@ -43,8 +43,8 @@ export class Talker {
     await this.socket.ask({ type: 'conversation.close', conversation_id: conversationId })
   }
 
-  /** Milliseconds from `began` to the first text. Rejects where the reply is not what the engine said. */
-  async talk(conversationId: number, question: string, tokens: number, began = performance.now()): Promise<number> {
+  /** Milliseconds from `began` to the first text; `onAccepted` is told those until the message was accepted. Rejects where the reply is not what the engine said. */
+  async talk(conversationId: number, question: string, tokens: number, began = performance.now(), onAccepted?: (ms: number) => void): Promise<number> {
     let listening: Listening | undefined
     const ended = new Promise<void>((resolve, reject) => {
       listening = { question, began, turnId: '', text: '', firstMs: Number.NaN, ended: (error) => (error === undefined ? resolve() : reject(error)) }
@@ -52,7 +52,7 @@ export class Talker {
     const heard = listening as unknown as Listening
     this.#listening.set(conversationId, heard)
     const accepted = this.socket.ask({ type: 'message.send', conversation_id: conversationId, client_message_id: `${began}-${Math.random()}`, text: question })
-    accepted.catch(heard.ended)
+    accepted.then(() => onAccepted?.(performance.now() - began), heard.ended)
     await ended
     const verdict = verifyTranscript(heard.text, question, { tokens })
     if (!verdict.ok) throw new Error(`a reply is not what the engine said: ${JSON.stringify(verdict)}`)

@@ -1,4 +1,4 @@
-/** What group commit is measured against: each write of a turn by one statement of its own, with the same fence and rows. */
+/** The writes of a turn, as the cluster's store makes them, and what it is measured against: each by one statement of its own, with the same fence and rows. */
 import type pg from 'pg'
 import type { AcceptTurn, BeginTurn, EndTurn } from '../../../storage/conversation-store.ts'
 import type { Owned } from '../../../storage/testing/writes.ts'
@@ -8,6 +8,17 @@ export interface Writer {
   accept(owned: Owned, turn: AcceptTurn): Promise<void>
   begin(owned: Owned, turn: BeginTurn): Promise<void>
   end(owned: Owned, turn: EndTurn): Promise<void>
+}
+
+export const groupCommit: Writer = {
+  name: 'group commit',
+  accept: async (owned, accept) => committed(await owned.write({ accept })),
+  begin: async (owned, begin) => committed(await owned.write({ begin })),
+  end: async (owned, end) => committed(await owned.write({ ends: [end] })),
+}
+
+function committed(result: { readonly status: string }): void {
+  if (result.status !== 'committed') throw new Error(result.status)
 }
 
 /** Locks the conversation where the token is the owner's. */
