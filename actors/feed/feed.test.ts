@@ -216,6 +216,44 @@ t.test('the first text goes at once, the rest in step, one frame for all that ca
   t.equal(reader.frames, 3, 'started, the first text, the rest')
 })
 
+t.test('text that comes after a while goes at once, what comes soon after waits for its time, and nothing spins while it is held', async (t) => {
+  let now = 1_000
+  let isHeld = false
+  let flushes = 0
+  const flusher = new Flusher(() => now, () => {
+    flushes += 1
+    return isHeld
+  })
+  const feed = new Feed(1, flusher)
+  const reader = new FramesReader('chatterbot.v1.json')
+  const turnId = turnIds[0] as string
+  feed.subscribe(reader, null).start()
+  const turn = (): Promise<void> => new Promise(setImmediate)
+  const shown = (): string | undefined => reader.shown.get(turnId)?.text
+  feed.show(turnId, 1, 'a')
+  await turn()
+  now += 20
+  feed.show(turnId, 1, 'b')
+  await turn()
+  t.equal(shown(), 'ab', 'nothing was flushed lately but the first text')
+  now += 20
+  feed.show(turnId, 1, 'c')
+  await turn()
+  t.equal(shown(), 'ab', 'it is 20 ms after the last flush')
+  while (shown() !== 'abc') await turn()
+  now += 200
+  isHeld = true
+  feed.show(turnId, 1, 'd')
+  await turn()
+  await turn()
+  const before = flushes
+  for (let n = 0; n < 1_000; n += 1) await turn()
+  t.ok(flushes - before < 500, `${flushes - before} looks in 1,000 turns of the event loop: a held feed waits for the next flush`)
+  isHeld = false
+  flusher.close()
+  t.equal(shown(), 'abcd')
+})
+
 t.test('what goes to one connection at a time leaves in one write, of however many conversations it is', async (t) => {
   const flusher = new Flusher(() => performance.now())
   const feeds = [0, 1, 2].map((n) => new Feed(n, flusher))

@@ -10,18 +10,19 @@ function after(flushes: readonly (readonly [lagMs: number, tookMs: number])[]): 
 
 const times = (count: number, flush: readonly [number, number]): (readonly [number, number])[] => Array.from({ length: count }, () => flush)
 
-t.test('the interval is 25 ms while flushes are cheap, and follows what they take and how late they are, up to 100 ms', async (t) => {
+t.test('the interval is 25 ms while flushes are cheap, up to 40 as they are not, and up to 100 as they are late', async (t) => {
   t.equal(after([]), 25)
   t.equal(after(times(50, [0, 1])), 25)
-  t.equal(Math.round(after(times(50, [0, 8]))), 48)
-  t.equal(after(times(50, [0, 60])), 100)
-  t.equal(after([[10, 1]]), 45)
-  t.equal(after([[500, 1]]), 100)
-  t.equal(after([...times(50, [0, 60]), ...times(50, [0, 1])]), 25, 'and becomes short again')
+  t.equal(Math.round(after(times(50, [0, 5]))), 30)
+  t.equal(after(times(50, [0, 60])), 40)
+  t.equal(Math.round(after(times(50, [10, 1]))), 35)
+  t.equal(after(times(50, [500, 1])), 100)
+  t.equal(Math.round(after([...times(50, [500, 60]), ...times(50, [0, 1])])), 25, 'and becomes short again')
 })
 
-t.test('one long flush among short ones changes little', async (t) => {
+t.test('one long or late flush among others changes little', async (t) => {
   t.ok(after([...times(50, [0, 2]), [0, 12]]) < 30)
+  t.ok(after([...times(50, [0, 2]), [20, 2]]) <= 30)
 })
 
 t.test('whatever flushes take, the interval stays between 25 and 100 ms', async () => {

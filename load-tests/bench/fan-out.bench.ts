@@ -2,6 +2,7 @@
 import { encodeDelta } from '../../protocol/websocket/codec.ts'
 import type { ClientConnection } from '../../actors/conversation-service.ts'
 import { Feed } from '../../actors/feed/feed.ts'
+import { flushTogether } from '../../actors/feed/flush-together.ts'
 import { compare } from './compare.ts'
 import { headline } from './headlines.ts'
 import { runBenchmark } from './program.ts'
@@ -47,10 +48,8 @@ function throughFeed(turns: number, sockets: number): () => void {
       return feed
     })
     for (let n = 1; n <= tokens; n += 1) {
-      for (const [turn, feed] of feeds.entries()) {
-        feed.show(turnIdOf(turn), 1, token)
-        if (n % tokensAFlush === 0) feed.flush()
-      }
+      for (const [turn, feed] of feeds.entries()) feed.show(turnIdOf(turn), 1, token)
+      if (n % tokensAFlush === 0) flushTogether(feeds)
     }
     if (sinks.some(({ bytes }) => bytes < tokens * token.length)) throw new Error('text was lost')
   }
