@@ -27,7 +27,7 @@ export class ActiveTurns {
   /** Ids of those whose deadline has passed. */
   *overdue(now: number): Iterable<string> {
     for (const [turnId, actor] of this.#actors) {
-      const turn = turnOf(actor, turnId)
+      const turn = actor.glance(turnId)
       if (turn !== undefined && turn.deadlineAt <= now) yield turnId
     }
   }
@@ -35,15 +35,14 @@ export class ActiveTurns {
   /** Those whose bridge was heard of, and not since then. One that is known to be gone is not among them. */
   *silentSince(then: number): Iterable<readonly [turnId: string, actor: ConversationActor]> {
     for (const [turnId, actor] of this.#actors) {
-      const turn = turnOf(actor, turnId)
-      if (turn?.state === 'running' && !turn.cut && turn.heardAt > 0 && turn.heardAt < then) yield [turnId, actor]
+      if (isSilent(actor.glance(turnId), then) && isSilent(turnOf(actor, turnId), then)) yield [turnId, actor]
     }
   }
 
   /** Tells the clients of queued turns how far the queue has come, where that has changed. */
   tellPositions(positionOf: (turnId: string) => QueuePosition | null): void {
     for (const [turnId, actor] of this.#actors) {
-      const turn = turnOf(actor, turnId)
+      const turn = actor.glance(turnId)
       const place = turn?.state === 'queued' ? positionOf(turnId) : null
       if (turn === undefined || place === null || this.#positions.get(turnId) === place.position) continue
       this.#positions.set(turnId, place.position)
@@ -54,4 +53,8 @@ export class ActiveTurns {
 
 function turnOf(actor: ConversationActor, turnId: string): Turn | undefined {
   return actor.state.turns.find((candidate) => candidate.turnId === turnId)
+}
+
+function isSilent(turn: Turn | undefined, then: number): boolean {
+  return turn?.state === 'running' && !turn.cut && turn.heardAt > 0 && turn.heardAt < then
 }

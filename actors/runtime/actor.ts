@@ -17,14 +17,13 @@ import { rules } from '../conversation/rules.ts'
 import { turnFromRow, type Turn } from '../conversation/turn.ts'
 import type { EndedTurn } from '../limits/turn-accounts.ts'
 import { Feed, type FeedSchedule } from '../feed/feed.ts'
-import { attachmentOf, type BridgeRequest } from './bridge-control.ts'
+import { attach, isGeneratedStill } from './attaching.ts'
+import type { BridgeRequest } from './bridge-control.ts'
 import { Mailbox } from './mailbox.ts'
 
 /** Sends, edits and grants are refused after this long without Postgres; ends wait. */
 export const patienceMs = 2_000
 const abortAnswerMs = 2_000
-/** A bridge that is asked for a run while another waits for the grant. */
-const releaseAnswerMs = 1_000
 const mailboxCapacity = 64
 
 /** What an actor needs of its process. */
@@ -112,6 +111,11 @@ export class ConversationActor {
     // Its effect, to show the text, was had as it came.
     if (delta !== null) this.#current = reduce(this.#current, delta).state
     return this.#current
+  }
+
+  /** A turn, perhaps without what came of it last: cheap, for those who look at all turns again and again. */
+  glance(turnId: string): Turn | undefined {
+    return this.#current.turns.find((turn) => turn.turnId === turnId)
   }
 
   get token(): OwnerToken {
@@ -359,7 +363,7 @@ export class ConversationActor {
         this.#host.deadLetter(effect.letter)
         break
       case 'attach':
-        void this.#attach(effect).catch(() => undefined)
+        void attach(this, this.#host, effect).catch(() => undefined)
         break
       case 'write':
       case 'askAbort':
@@ -369,36 +373,9 @@ export class ConversationActor {
     }
   }
 
-  async #attach(effect: Extract<Effect, { type: 'attach' }>): Promise<void> {
-    const { turnId, run, offset, idOffset } = effect
-    for (let attempt = 1; ; attempt += 1) {
-      const reply = await this.#host.control(effect.bridge, { type: 'attach', turnId, run, offset, idOffset }, abortAnswerMs)
-      this.now({ type: 'attached', now: this.#host.now(), turnId, run, offset, idOffset, answer: attachmentOf(reply) })
-      // A bridge that cannot be reached may still generate, and sends to the owner before: nothing else would tell of it.
-      if ((reply !== null && reply !== 'nobody') || !this.#resumes(turnId, run)) return
-      await this.#host.pause(attempt)
-      if (!this.#resumes(turnId, run)) return
-    }
-  }
-
   /** Asks the bridge of a turn's run whether it holds that still, and takes what it has. True also where it does not answer. */
-  async isGeneratedStill(turnId: string): Promise<boolean> {
-    const turn = this.state.turns.find((each) => each.turnId === turnId)
-    if (turn === undefined || turn.run === 0 || turn.bridge === null) return true
-    const { run, bridge } = turn
-    const [offset, idOffset] = [turn.text.length, turn.ids.count]
-    const reply = await this.#host.control(bridge, { type: 'attach', turnId, run, offset, idOffset }, releaseAnswerMs)
-    if (reply === 'nobody' || reply?.type === 'unknown') {
-      this.now({ type: 'released', turnId, run })
-      return false
-    }
-    const answer = attachmentOf(reply)
-    if (answer !== null) this.now({ type: 'attached', now: this.#host.now(), turnId, run, offset, idOffset, answer })
-    return true
-  }
-
-  #resumes(turnId: string, run: number): boolean {
-    return !this.#dropped && this.state.turns.some((turn) => turn.turnId === turnId && turn.run === run && turn.state === 'resuming')
+  isGeneratedStill(turnId: string): Promise<boolean> {
+    return isGeneratedStill(this, this.#host, turnId)
   }
 
   #answer(key: number, answer: Answer): void {

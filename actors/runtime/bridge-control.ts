@@ -25,8 +25,3 @@ export async function askBridge(channel: Channel, node: string, bridge: string, 
     return error instanceof BusError && error.code === 'no_responders' ? 'nobody' : null
   }
 }
-
-/** What the bridge has of a run beyond what it was told; null where it has none, or did not answer. */
-export function attachmentOf(reply: ControlReply | 'nobody' | null): { readonly text: string; readonly ids: Uint8Array } | null {
-  return reply !== 'nobody' && reply?.type === 'attached' ? { text: reply.text, ids: reply.token_ids } : null
-}

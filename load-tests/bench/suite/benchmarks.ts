@@ -23,6 +23,6 @@ export const usual = [
 ] as const
 
 /** What a decision was made by, and changes little after it: run when it is named. */
-const settled = ['context-sources', 'context-cache', 'turn-limits', 'tracing', 'processes-per-core'] as const
+const settled = ['delta-intake', 'context-sources', 'context-cache', 'turn-limits', 'tracing', 'processes-per-core'] as const
 
 export const benchmarks = [...usual, ...settled]
