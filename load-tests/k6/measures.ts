@@ -1,6 +1,6 @@
 /** What is measured besides k6's own metrics, and how a reply is judged. */
 import { Counter, Rate, Trend } from 'k6/metrics'
-import { verifyTranscript, type TranscriptProblem } from '../simulated-vllm/reply.ts'
+import { kindOfFault, verifyTranscript } from '../simulated-vllm/reply.ts'
 import { replyTokens, verifies } from './settings.ts'
 
 /** Milliseconds from the message to the first text, to the next text after one, and from a lost connection to the text that follows. */
@@ -19,15 +19,7 @@ export const failed = new Counter('turns_failed')
 /** Refused for a limit or for want of room: told so, and nothing lost. */
 export const refused = new Counter('turns_refused')
 
-const meaning: Readonly<Record<TranscriptProblem, Counter>> = {
-  gap: lost,
-  truncated: lost,
-  too_short: lost,
-  repeat: doubled,
-  too_long: doubled,
-  foreign: reordered,
-  garbled: reordered,
-}
+const faults = { lost, doubled, reordered }
 
 /** `text`: the whole reply to `question`, as a client has it. */
 export function judge(text: string, question: string): void {
@@ -39,7 +31,7 @@ export function judge(text: string, question: string): void {
   intact.add(verdict.ok)
   tokens.add(verdict.tokens)
   if (!verdict.ok) {
-    meaning[verdict.problem].add(1)
+    faults[kindOfFault[verdict.problem]].add(1)
     console.error(`a reply is not what the engine said: ${verdict.problem} at ${verdict.offset}`)
   }
 }
