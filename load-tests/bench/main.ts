@@ -7,6 +7,7 @@ import { readRecord, withOutcome, writeRecord } from './suite/record.ts'
 import { runOne } from './suite/run-one.ts'
 
 const usageFault = 64
+const patienceS = 15
 
 try {
   const asked = readArguments(process.argv.slice(2))
@@ -30,6 +31,7 @@ async function bench(asked: Arguments): Promise<number> {
   if (!asked.quick && known.length > 0) say(`${asked.names.length} benchmarks; ${known.length} of them took ${minutes(known.reduce((sum, each) => sum + each, 0))} the last time.`)
   let failed = 0
   for (const [index, name] of asked.names.entries()) {
+    if (index > 0) await settled()
     const before = tookBefore.get(name)
     say(`[${index + 1}/${asked.names.length}] ${name}${asked.quick || before === undefined ? '' : `, about ${before} s`}`)
     const outcome = await runOne(name, args, (line) => say(`    ${line}`)).catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))))
@@ -50,11 +52,19 @@ async function bench(asked: Arguments): Promise<number> {
 }
 
 async function requireQuiet(anyway: boolean): Promise<void> {
-  const busy = await busyShare()
+  const busy = await settled()
   if (busy <= mostBusy) return
   const what = `${Math.round(busy * 100)}% of the cores are at other work: figures would be worth little.`
   if (!anyway) throw new Error(`${what} Wait until they are not, or say --anyway.`)
   say(what)
+}
+
+/** What ended just now may be at its last work still. The share of the cores that is busy then. */
+async function settled(): Promise<number> {
+  for (let second = 1; ; second += 1) {
+    const busy = await busyShare()
+    if (busy <= mostBusy || second === patienceS) return busy
+  }
 }
 
 function say(line: string): void {

@@ -3,7 +3,7 @@ import { withUnit } from '../markdown.ts'
 import { spread } from '../measure.ts'
 import type { Table } from '../result.ts'
 
-const [width, rowHeight, nameWidth, valueWidth] = [760, 26, 250, 110] as const
+const [width, rowHeight, characterWidth, valueWidth] = [760, 26, 7, 110] as const
 /** Two are told apart by their numbers. */
 const leastBars = 3
 
@@ -14,6 +14,7 @@ export function plotOf(table: Table): string | null {
     return figure === undefined ? [] : [{ name, isOurs: isOurs === true, unit: figure.unit, ...spread(figure.samples) }]
   })
   if (bars.length < leastBars) return null
+  const nameWidth = 16 + characterWidth * Math.max(...bars.map(({ name }) => name.length))
   const widest = Math.max(...bars.map(({ max }) => max))
   const x = (value: number): number => Math.round(nameWidth + (Math.max(0, value) / widest) * (width - nameWidth - valueWidth))
   const height = (bars.length + 1) * rowHeight + 8

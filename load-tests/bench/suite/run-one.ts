@@ -24,7 +24,7 @@ export async function runOne(name: string, args: readonly string[], say: (line: 
       if (said.length > keptLines) said.shift()
       say(line)
     })
-    // Its own children are ended by their watchdog, however it ends.
+    // Its own children are ended by its watchdog, however it ends.
     const timers = [setTimeout(() => child.kill(), deadlineMs), setTimeout(() => child.kill('SIGKILL'), deadlineMs + graceMs)]
     const ended = await new Promise<number | NodeJS.Signals>((resolve, reject) => {
       child.once('error', reject)
