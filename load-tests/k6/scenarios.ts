@@ -1,8 +1,11 @@
 /** How many people come, when, and what they use. `people` and `holdS` scale each shape. */
 import type { Scenario } from 'k6/options'
-import { chatsEach, holdS, people, requestsPerSecond } from './settings.ts'
+import { chatsEach, holdS, patienceS, people, requestsPerSecond } from './settings.ts'
 
 type Exec = 'websocketChat' | 'restChat' | 'streamChat' | 'openaiChat'
+
+/** A conversation that is under way ends in peace, or else as lost. */
+const grace = `${patienceS + 10}s`
 
 /** Seconds to come and to go. */
 const ramp = (share: number): string => `${Math.max(1, Math.round(holdS * share))}s`
@@ -43,7 +46,7 @@ export function scenariosOf(name: string): Record<string, Scenario> {
 /** Requests that come when they come, whoever still waits; `people` wait at the same time at most. */
 function arriving(exec: Exec, share: number): Scenario {
   const virtualUsers = Math.max(1, Math.round(people * share))
-  return { executor: 'constant-arrival-rate', exec, rate: Math.max(1, Math.round(requestsPerSecond * share)), timeUnit: '1s', duration: `${holdS}s`, preAllocatedVUs: virtualUsers, maxVUs: virtualUsers, gracefulStop: '60s' }
+  return { executor: 'constant-arrival-rate', exec, rate: Math.max(1, Math.round(requestsPerSecond * share)), timeUnit: '1s', duration: `${holdS}s`, preAllocatedVUs: virtualUsers, maxVUs: virtualUsers, gracefulStop: grace }
 }
 
 function ramping(exec: Exec, share: number, { begins, stages }: Shape): Scenario {
@@ -54,8 +57,7 @@ function ramping(exec: Exec, share: number, { begins, stages }: Shape): Scenario
     exec,
     startVUs: count(begins),
     stages: stages.map(({ duration, share: of }) => ({ duration, target: count(of) })),
-    // A conversation that is under way ends in peace.
-    gracefulRampDown: '60s',
-    gracefulStop: '60s',
+    gracefulRampDown: grace,
+    gracefulStop: grace,
   }
 }

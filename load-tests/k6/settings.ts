@@ -32,6 +32,9 @@ export const requestsPerSecond = Number(__ENV['RATE'] ?? 100)
 /** Seconds that the height lasts. */
 export const holdS = Number(__ENV['HOLD_S'] ?? 60)
 
+/** Seconds after which a reply that has not ended counts as lost. */
+export const patienceS = 120
+
 /** Of this virtual user, new with each run. */
 export function userId(run: string): string {
   return `load-${run}-${__VU}`

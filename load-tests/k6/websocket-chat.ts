@@ -2,9 +2,9 @@
 import { clearTimeout, setTimeout } from 'k6/timers'
 import { WebSocket } from 'k6/websockets'
 import type { Command, ServerMessage } from '../../protocol/websocket/messages.ts'
-import { doubled, failed, firstToken, judge, lost, refused, reordered, resumed, textGap, wholeReply } from './measures.ts'
+import { doubled, failed, firstToken, intact, judge, lost, refused, reordered, resumed, textGap, wholeReply } from './measures.ts'
 import { textOf } from './text-of.ts'
-import { apiKey, baseUrl, question, thinkingS, turnsPerConversation, userId, verifies } from './settings.ts'
+import { apiKey, baseUrl, patienceS, question, thinkingS, turnsPerConversation, userId, verifies } from './settings.ts'
 
 interface Turn {
   readonly question: string
@@ -13,7 +13,11 @@ interface Turn {
   id: string | null
   attempt: number
   text: string
+  /** Where the next text of the server begins. */
+  at: number
   textAt: number
+  /** Text was missing, or came twice: that is counted once, and what follows has no place any more. */
+  isBroken: boolean
 }
 
 /** Told by `setup`. */
@@ -23,15 +27,19 @@ export interface Run {
   readonly stormAt: number | null
 }
 
-const patienceMs = 120_000
 const reconnectMs = 300
+/** Of a WebSocket's `readyState`. */
+const connected = 1
 
 /** Ends when the conversation has had its turns. */
 export class Chat {
   readonly #run: Run
   #socket: WebSocket | null = null
   #conversationId: number | null = null
+  /** On this connection. Between a request to open it and the answer, events may be of before. */
+  #isOpen = false
   #turn: Turn | null = null
+  #isThinking = false
   #turnsLeft = turnsPerConversation
   #brokenAt: number | null = null
   #stormed: boolean
@@ -59,9 +67,12 @@ export class Chat {
     socket.onclose = () => {
       if (this.#socket !== socket) return
       this.#socket = null
+      this.#isOpen = false
       if (this.#over) return
       this.#brokenAt ??= Date.now()
-      setTimeout(() => this.#connect(), reconnectMs * (0.5 + Math.random()))
+      setTimeout(() => {
+        if (!this.#over) this.#connect()
+      }, reconnectMs * (0.5 + Math.random()))
     }
   }
 
@@ -72,7 +83,7 @@ export class Chat {
   }
 
   #send(command: Command): void {
-    this.#socket?.send(JSON.stringify(command))
+    if (this.#socket?.readyState === connected) this.#socket.send(JSON.stringify(command))
   }
 
   #hear(message: ServerMessage): void {
@@ -85,36 +96,44 @@ export class Chat {
         this.#conversationId = message.conversation_id
         return this.#open(message.conversation_id)
       case 'conversation.opened': {
-        const running = message.turns.find(({ turn_id }) => turn_id === this.#turn?.id)
-        if (running !== undefined) this.#text(running.attempt, running.offset, running.text)
+        this.#isOpen = true
         const turn = this.#turn
+        const running = message.turns.find(({ turn_id }) => turn_id === turn?.id)
+        if (turn !== null && running !== undefined) {
+          // A server that has just taken the turn over may hold less than was shown.
+          if (running.attempt === turn.attempt) turn.at = Math.min(running.offset, turn.text.length)
+          this.#text(running.attempt, running.offset, running.text)
+        }
         const ended = message.messages.find((each) => each.role === 'assistant' && each.turn_id !== null && each.turn_id === turn?.id)
         if (turn !== null && ended !== undefined) {
-          turn.text = ended.content
+          Object.assign(turn, { text: ended.content, isBroken: false })
           return this.#ended(ended.reason === 'failed')
         }
-        if (turn === null) this.#ask()
+        if (turn === null && !this.#isThinking) this.#ask()
         // Not known to be accepted: asked again under the same key, which is answered once.
-        else if (turn.id === null) this.#sendTurn(turn)
+        else if (turn?.id === null) this.#sendTurn(turn)
         return
       }
       case 'conversation.closed':
         if (this.#conversationId !== null && !this.#over) this.#open(this.#conversationId)
         return
       case 'message.accepted':
-        if (this.#turn?.clientMessageId === message.client_message_id) this.#turn.id = message.turn_id
+        if (this.#turn?.clientMessageId !== message.client_message_id) return
+        this.#turn.id = message.turn_id
+        // Its first answer was lost with a connection: some of the reply may have been written since.
+        if (message.duplicate) this.#open(message.conversation_id)
         return
       case 'turn.started':
-        if (this.#turn !== null && message.turn_id === this.#turn.id && message.attempt > this.#turn.attempt) Object.assign(this.#turn, { attempt: message.attempt, text: '' })
+        if (this.#isOpen && this.#turn !== null && message.turn_id === this.#turn.id && message.attempt > this.#turn.attempt) Object.assign(this.#turn, { attempt: message.attempt, text: '', at: 0, isBroken: false })
         return
       case 'turn.delta':
-        if (message.turn_id === this.#turn?.id) this.#text(message.attempt, message.offset, message.text)
+        if (this.#isOpen && message.turn_id === this.#turn?.id) this.#text(message.attempt, message.offset, message.text)
         return
       case 'turn.finished':
-        if (message.turn_id === this.#turn?.id) this.#ended(false)
+        if (this.#isOpen && message.turn_id === this.#turn?.id) this.#ended(false)
         return
       case 'turn.failed':
-        if (message.turn_id === this.#turn?.id) this.#ended(true)
+        if (this.#isOpen && message.turn_id === this.#turn?.id) this.#ended(true)
         return
       case 'error':
         return this.#refused(message.code, message.retry_after_ms ?? 1_000)
@@ -123,6 +142,7 @@ export class Chat {
   }
 
   #open(conversationId: number): void {
+    this.#isOpen = false
     const turn = this.#turn
     const cursor = turn?.id == null ? {} : { cursor: { turn_id: turn.id, attempt: turn.attempt, offset: turn.text.length } }
     this.#send({ type: 'conversation.open', conversation_id: conversationId, ...cursor })
@@ -131,31 +151,41 @@ export class Chat {
   #ask(): void {
     if (this.#turnsLeft === 0) return this.#leave()
     this.#turnsLeft -= 1
-    const turn: Turn = { question: question('Tell me'), askedAt: Date.now(), clientMessageId: `k6-${Math.random().toString(36).slice(2)}`, id: null, attempt: 1, text: '', textAt: 0 }
+    const turn: Turn = { question: question('Tell me'), askedAt: Date.now(), clientMessageId: `k6-${Math.random().toString(36).slice(2)}`, id: null, attempt: 1, text: '', at: 0, textAt: 0, isBroken: false }
     this.#turn = turn
     this.#sendTurn(turn)
     this.#patienceTimer = setTimeout(() => {
       lost.add(1)
       console.error('a reply did not end in time')
       this.#leave()
-    }, patienceMs)
+    }, patienceS * 1_000)
   }
 
+  /** Where the connection is away just now, it is sent as soon as the conversation is open again. */
   #sendTurn(turn: Turn): void {
-    if (this.#conversationId !== null) this.#send({ type: 'message.send', conversation_id: this.#conversationId, client_message_id: turn.clientMessageId, text: turn.question })
+    if (this.#conversationId !== null && this.#isOpen) this.#send({ type: 'message.send', conversation_id: this.#conversationId, client_message_id: turn.clientMessageId, text: turn.question })
   }
 
-  #text(attempt: number, offset: number, text: string): void {
+  #text(attempt: number, offset: number, sent: string): void {
     const turn = this.#turn
     if (turn === null) return
-    if (attempt !== turn.attempt) Object.assign(turn, { attempt, text: '' })
-    if (offset > turn.text.length) lost.add(1)
-    else if (offset < turn.text.length) (text.length + offset > turn.text.length ? doubled : reordered).add(1)
+    if (attempt !== turn.attempt) Object.assign(turn, { attempt, text: '', at: 0, isBroken: false })
+    if (turn.isBroken) return
+    if (offset !== turn.at) {
+      turn.isBroken = true
+      const fault = offset > turn.at ? lost : offset + sent.length > turn.at ? doubled : reordered
+      fault.add(1)
+      console.error(`text at ${offset} where ${turn.at} was due`)
+      return
+    }
+    const text = sent.slice(turn.text.length - offset)
+    turn.at += sent.length
+    if (text === '') return
     const now = Date.now()
-    if (this.#brokenAt !== null && turn.text !== '' && text !== '') resumed.add(now - this.#brokenAt)
-    else if (turn.text === '' && text !== '') firstToken.add(now - turn.askedAt)
-    else if (text !== '') textGap.add(now - turn.textAt)
-    if (text !== '') this.#brokenAt = null
+    if (this.#brokenAt !== null && turn.text !== '') resumed.add(now - this.#brokenAt)
+    else if (turn.text === '') firstToken.add(now - turn.askedAt)
+    else textGap.add(now - turn.textAt)
+    this.#brokenAt = null
     turn.text += text
     turn.textAt = now
   }
@@ -168,19 +198,24 @@ export class Chat {
     this.#brokenAt = null
     wholeReply.add(Date.now() - turn.askedAt)
     if (hasFailed) failed.add(1)
+    else if (turn.isBroken) intact.add(false)
     else judge(turn.text, turn.question)
-    setTimeout(() => this.#ask(), thinkingS() * 1_000)
+    this.#isThinking = true
+    setTimeout(() => {
+      this.#isThinking = false
+      this.#ask()
+    }, thinkingS() * 1_000)
   }
 
   #refused(code: string, afterMs: number): void {
     refused.add(1, { code })
     if (verifies && code !== 'rate_limited' && code !== 'too_many_turns' && code !== 'overloaded') console.warn(`refused: ${code}`)
-    const turn = this.#turn
+    if (this.#conversationId === null) return this.#leave()
     setTimeout(() => {
-      if (this.#over || turn === null || this.#turn !== turn) return
-      if (turn.id === null) this.#sendTurn(turn)
+      if (this.#over) return
+      if (!this.#isOpen) this.#open(this.#conversationId as number)
+      else if (this.#turn?.id === null) this.#sendTurn(this.#turn)
     }, afterMs)
-    if (turn === null) this.#leave()
   }
 
   #leave(): void {
