@@ -19,7 +19,9 @@ export const usage = `npm run bench -- [options]
 
 Runs the project and its peers side by side on the same work, and writes docs/benchmarks.md. Linux only.
 
-  --only NAMES   some of them, or others: ${benchmarks.join(', ')}
+  --only NAMES   of ${usual.join(', ')},
+                 or what is not run unasked: ${benchmarks.filter((name) => !usual.some((each) => each === name)).join(', ')}
+  --all          what is not run unasked, too: half as long again
   --rounds N     of each (5 or 7); fewer than ${leastForTheRecord} are printed, not written
   --quick        less of everything, for a look of a few minutes: printed, not written
   --anyway       although the machine is at other work`
@@ -32,10 +34,10 @@ export function isForTheRecord({ quick, rounds }: Arguments): boolean {
 export function readArguments(args: readonly string[]): Arguments | 'help' {
   const text = { type: 'string' } as const
   const flag = { type: 'boolean', default: false } as const
-  const { values } = parseArgs({ args: [...args], options: { only: text, rounds: text, quick: flag, anyway: flag, help: flag } })
+  const { values } = parseArgs({ args: [...args], options: { only: text, all: flag, rounds: text, quick: flag, anyway: flag, help: flag } })
   if (values.help) return 'help'
   return {
-    names: values.only === undefined ? usual : readNames(values.only),
+    names: values.only !== undefined ? readNames(values.only) : values.all ? benchmarks : usual,
     rounds: values.rounds === undefined ? null : readWhole('rounds', values.rounds, 1, 1_000),
     quick: values.quick,
     anyway: values.anyway,

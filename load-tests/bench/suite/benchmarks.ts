@@ -4,7 +4,6 @@
 export const usual = [
   'streams',
   'crowd',
-  'cluster-cpu',
   'cluster-first-token',
   'cluster-turns',
   'durable-turns',
@@ -22,7 +21,15 @@ export const usual = [
   'codec',
 ] as const
 
-/** What a decision was made by, and changes little after it: run when it is named. */
-const settled = ['delta-intake', 'context-sources', 'context-cache', 'turn-limits', 'tracing', 'processes-per-core'] as const
+/** What a decision was made by and changes little after it, or what another measures beside peers: run by `--all`, or when it is named. */
+const settled = [
+  'cluster-cpu',
+  'delta-intake',
+  'context-sources',
+  'context-cache',
+  'turn-limits',
+  'tracing',
+  'processes-per-core',
+] as const
 
 export const benchmarks = [...usual, ...settled]

@@ -93,6 +93,7 @@ t.test('a result takes the place of the one before, and a failure leaves that', 
 t.test('what is asked for is read, and what makes no sense is refused', async (t) => {
   t.match(readArguments([]), { names: usual, rounds: null, quick: false })
   t.match(readArguments(['--only', 'codec,turn-limits', '--rounds', '9']), { names: ['codec', 'turn-limits'], rounds: 9 })
+  t.match(readArguments(['--all']), { names: benchmarks })
   t.equal(readArguments(['--help']), 'help')
   for (const args of [['--only', 'nothing'], ['--rounds', '0'], ['--rounds', 'many'], ['--else']]) t.throws(() => readArguments(args), args.join(' '))
   const isKept = (...args: string[]): boolean => isForTheRecord(readArguments(args) as Exclude<ReturnType<typeof readArguments>, 'help'>)
