@@ -10,7 +10,7 @@ import type { Result } from '../result.ts'
 /** Setting up a peer for the first time takes minutes. */
 const deadlineMs = 20 * 60_000
 const graceMs = 10_000
-const keptLines = 12
+const keptLines = 40
 
 /** `say` is given each line of its progress. Rejects with the last lines of what it said where it fails or takes too long. */
 export async function runOne(name: string, args: readonly string[], say: (line: string) => void): Promise<Result> {
@@ -31,9 +31,14 @@ export async function runOne(name: string, args: readonly string[], say: (line: 
       child.once('close', (code, signal) => resolve(signal ?? code ?? 1))
     })
     for (const timer of timers) clearTimeout(timer)
-    if (ended !== 0) throw new Error(typeof ended === 'string' ? `ended by ${ended}` : said.join('\n'))
+    if (ended !== 0) throw new Error(typeof ended === 'string' ? `ended by ${ended}` : fromTheError(said).join('\n'))
     return JSON.parse(readFileSync(file, 'utf8')) as Result
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** Without the progress before it. */
+function fromTheError(lines: readonly string[]): readonly string[] {
+  return lines.slice(Math.max(0, lines.findIndex((line) => /^\w*Error\b/.test(line))))
 }
