@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { circumstances } from './circumstances.ts'
 import { resultLines } from './markdown.ts'
-import type { Findings, Result } from './result.ts'
+import type { Figure, Findings, Result } from './result.ts'
 
 export interface Option {
   /** As it is measured for the record. */
@@ -32,6 +32,7 @@ export interface Benchmark<O extends Options> {
 }
 
 const usageFault = 64
+const graceMs = 10_000
 
 /** To be awaited as the last statement of a benchmark's file. Sets the exit code. */
 export async function runBenchmark<const O extends Options>(benchmark: Benchmark<O>): Promise<void> {
@@ -44,13 +45,25 @@ export async function runBenchmark<const O extends Options>(benchmark: Benchmark
     }
     const ended = await circumstances()
     const findings = await benchmark.run(asked.values, (progress) => process.stderr.write(`${progress}\n`))
-    const result: Result = { name, title, question, options: asked.values, ...findings, circumstances: ended() }
+    const result: Result = { name, title, question, options: asked.values, ...measured(findings), circumstances: ended() }
     if (asked.json === undefined) process.stdout.write(`${resultLines(result, '##').join('\n')}\n${JSON.stringify(result.circumstances)}\n`)
     else writeFileSync(asked.json, JSON.stringify(result))
   } catch (error) {
     const isUsage = error instanceof RangeError || (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'))
     process.stderr.write(isUsage ? `${error.message}\n\n${usage(benchmark)}` : `${error instanceof Error ? error.stack : String(error)}\n`)
     process.exitCode = isUsage ? usageFault : 1
+  }
+  // Nobody waits for what was left open.
+  setTimeout(() => process.exit(), graceMs).unref()
+}
+
+/** Without what could not be had, such as the first text of nobody's reply. */
+function measured(findings: Findings): Findings {
+  const figures = (all: readonly Figure[]): Figure[] => all.map((figure) => ({ ...figure, samples: figure.samples.filter(Number.isFinite) })).filter(({ samples }) => samples.length > 0)
+  return {
+    ...findings,
+    tables: findings.tables.map((table) => ({ ...table, contestants: table.contestants.map((contestant) => ({ ...contestant, figures: figures(contestant.figures) })) })),
+    aims: (findings.aims ?? []).map((aim) => ({ ...aim, measured: Number.isFinite(aim.measured) ? aim.measured : null })),
   }
 }
 
