@@ -1,0 +1,61 @@
+/**
+ * Resident memory of a server for each client that is connected and says nothing: ChatterBot's beside others'. A quarter as
+ * many come first, while the process grows into its work; then as many as are named, in steps.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { memoryMiB } from './cpu-time.ts'
+import { headline } from './headlines.ts'
+import { runBenchmark } from './program.ts'
+import type { Contestant, Table } from './result.ts'
+import { holders, type Client, type Holder } from './testing/holders.ts'
+
+const steps = 5
+const atATime = 100
+/** Collectors of garbage run when they like: what is left a while later is taken. */
+const settleMs = 2_000
+const figure = 'resident memory for each'
+
+/** What each socket of the steps took, in KiB. */
+async function measure({ pids, open }: Holder, sockets: number): Promise<number[]> {
+  const clients: Client[] = []
+  const connect = async (count: number): Promise<number> => {
+    const wanted = clients.length + count
+    while (clients.length < wanted) clients.push(...(await Promise.all(Array.from({ length: Math.min(atATime, wanted - clients.length) }, (_, n) => open(clients.length + n)))))
+    await delay(settleMs)
+    return pids.reduce((sum, pid) => sum + memoryMiB(pid), 0) * 1024
+  }
+  const samples: number[] = []
+  let before = await connect(Math.ceil(sockets / 4))
+  const each = Math.ceil(sockets / steps)
+  for (let step = 0; step < steps; step += 1) {
+    const after = await connect(each)
+    samples.push((after - before) / each)
+    before = after
+  }
+  for (const client of clients) client.leave()
+  return samples
+}
+
+await runBenchmark({
+  name: 'idle-sockets',
+  title: 'Memory of idle connections',
+  question: 'What does a client who is connected and silent cost a server, in memory?',
+  options: { sockets: { default: 10_000, quick: 2_000, help: 'of each server' } },
+  run: async ({ sockets }, say) => {
+    const contestants: Contestant[] = []
+    const leftOut: { name: string; why: string }[] = []
+    for (const { name, isOurs, start } of holders) {
+      say(name)
+      const holder = await start().catch((error: unknown) => void leftOut.push({ name, why: String(error) }))
+      if (holder === undefined) continue
+      try {
+        contestants.push({ name, ...(isOurs ? { isOurs } : {}), figures: [{ name: figure, unit: 'KiB', samples: await measure(holder, sockets) }] })
+      } finally {
+        await holder.stop()
+      }
+    }
+    const table: Table = { title: `${sockets} idle connections`, compared: figure, contestants }
+    const beside = holders.flatMap(({ name, isOurs }) => (isOurs ? [] : [name]))
+    return { tables: [table], headlines: [headline('memory of a server for an idle connection', table, ...beside)], leftOut }
+  },
+})
