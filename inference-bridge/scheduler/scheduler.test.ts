@@ -12,7 +12,7 @@ const silent: Logger = { trace: () => undefined, debug: () => undefined, info: (
 const retry = { count: 3, baseMs: 2, maxMs: 10 }
 
 function fakeJob(lane: Lane, bucket: number, sequence = 1): Job {
-  return { lane, turnId: newTurnId(bucket), conversationId: sequence * 1024 + bucket, sequence, deliveries: 1, working: () => undefined, ack: () => Promise.resolve(), nak: () => undefined }
+  return { lane, turnId: newTurnId(bucket), conversationId: sequence * 1024 + bucket, sequence, deliveries: 1, waiting: 0, working: () => undefined, ack: () => Promise.resolve(), nak: () => undefined }
 }
 
 t.test('lanes take turns by weight, and the share of one that has nothing goes to the others', async (t) => {

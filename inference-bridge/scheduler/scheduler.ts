@@ -32,8 +32,8 @@ const releaseDelayMs = 1000
 interface LanePoll {
   /** Jobs asked for, while a fetch is under way. */
   asked: number
-  /** The last fetch gave all that it asked for, so there may be more. */
-  hot: boolean
+  /** Jobs that the last fetch left in the lane, as far as it could tell. */
+  left: number
   failures: number
 }
 
@@ -44,7 +44,7 @@ export class Scheduler {
   readonly #windowSize: number
   readonly #held = new Set<Job>()
   readonly #working = new Set<Promise<void>>()
-  readonly #polls: Record<Lane, LanePoll> = { premium: { asked: 0, hot: false, failures: 0 }, standard: { asked: 0, hot: false, failures: 0 }, batch: { asked: 0, hot: false, failures: 0 } }
+  readonly #polls: Record<Lane, LanePoll> = { premium: { asked: 0, left: 0, failures: 0 }, standard: { asked: 0, left: 0, failures: 0 }, batch: { asked: 0, left: 0, failures: 0 } }
   readonly #polling = new Set<Promise<void>>()
   readonly #closing = new AbortController()
   #slotsTaken = 0
@@ -133,8 +133,8 @@ export class Scheduler {
   }
 
   /**
-   * Every lane is waited on at all times while there is room: for one job where it was empty, and for its share of the
-   * room where it was not. Where there is not room for all, they take turns by weight.
+   * Every lane is waited on at all times while there is room: for one job where it was empty, and beyond for what was left
+   * in it, up to its share of the room. So a fetch mostly gets all that it asked for, and ends with it. Where there is not room for all, they take turns by weight.
    */
   #pull(): void {
     const idle = new Set(lanes.filter((lane) => this.#polls[lane].asked === 0))
@@ -142,14 +142,15 @@ export class Scheduler {
     let room = this.#options.slots + this.#windowSize - this.#slotsTaken - this.#window.size - asked
     if (this.#inHand >= this.#options.slots * keptPerSlot) return
     let spare = room - idle.size
-    let weight = [...idle].reduce((sum, lane) => sum + (this.#polls[lane].hot ? laneWeights[lane] : 0), 0)
+    let weight = [...idle].reduce((sum, lane) => sum + (this.#polls[lane].left > 0 ? laneWeights[lane] : 0), 0)
     while (room > 0) {
       const lane = this.#pullOrder.next((candidate) => idle.has(candidate))
       if (lane === null) return
       idle.delete(lane)
       let max = 1
-      if (this.#polls[lane].hot && spare > 0) {
-        const share = Math.ceil((spare * laneWeights[lane]) / weight)
+      const { left } = this.#polls[lane]
+      if (left > 0 && spare > 0) {
+        const share = Math.min(left, Math.ceil((spare * laneWeights[lane]) / weight))
         weight -= laneWeights[lane]
         spare -= share
         max += share
@@ -175,7 +176,7 @@ export class Scheduler {
     const poll = this.#polls[lane]
     try {
       const jobs = await jobQueue.fetch(lane, max, { waitMs: fetchWaitMs, signal })
-      poll.hot = jobs.length >= max
+      poll.left = jobs.at(-1)?.waiting ?? 0
       poll.failures = 0
       for (const job of jobs) {
         if (!this.#active) {
@@ -186,7 +187,7 @@ export class Scheduler {
         this.#window.add(job)
       }
     } catch (error) {
-      poll.hot = false
+      poll.left = 0
       poll.failures += 1
       if (signal.aborted) return
       if (poll.failures === 1) logger.warn({ err: error, lane }, 'cannot fetch jobs')

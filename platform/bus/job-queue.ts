@@ -24,6 +24,8 @@ export interface Job extends JobPointer {
   readonly sequence: number
   /** 1 for the first delivery. */
   readonly deliveries: number
+  /** Jobs of the lane that had not been delivered yet when this one was. */
+  readonly waiting: number
   /** The job is still being worked on: begins its ack wait anew. */
   working(): void
   /** Done: the job leaves the queue, and may be published again. Rejects with BusError where it cannot be told. */

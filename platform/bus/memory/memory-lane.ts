@@ -101,6 +101,7 @@ export class MemoryLane {
       ...pointer,
       sequence,
       deliveries: job.deliveries,
+      waiting: this.#fresh.size,
       working: () => {
         if (!settled && job.timer !== null) this.#deliverAgainAfter(job, ackWaitMs)
       },

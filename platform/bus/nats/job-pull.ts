@@ -101,6 +101,8 @@ export class JobPull {
   /** Once the server has confirmed that we have left, nothing is on its way any more. */
   async #leave(): Promise<void> {
     if (this.#subscription.isClosed()) return
+    // The request itself must not come after the server has heard that nobody waits for its answer.
+    this.#link.write()
     if (this.#isAnswered || this.#link.status !== 'connected') {
       this.#subscription.unsubscribe()
       return

@@ -73,11 +73,11 @@ export class NatsChannel implements Channel {
 
   async #close(): Promise<void> {
     this.#requests.close()
-    const { connection } = this.#link
     const drained = async (): Promise<void> => {
+      this.#link.write()
       // Handlers of what has come until then may answer, and that has left by the flush.
       await Promise.all([...this.#subscriptions].map((subscription) => subscription.drain()))
-      await connection.flush()
+      await this.#link.flush()
     }
     if (this.#link.status === 'connected') await this.#whileConnected(drained())
     for (const subscription of this.#subscriptions) if (!subscription.isClosed()) subscription.unsubscribe()

@@ -1,4 +1,4 @@
-import { jetstream, JetStreamApiError, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream'
+import { jetstreamManager, type ApiError, type JetStreamManager, type PubAck } from '@nats-io/jetstream'
 import { headers, type Msg, type MsgHdrs } from '@nats-io/transport-node'
 import type { Logger } from '../../logging/logger.ts'
 import { BusError } from '../channel.ts'
@@ -32,7 +32,6 @@ export class NatsJobQueue implements JobQueue {
   readonly #logger: Logger
   readonly #options: JobStreamOptions
   readonly #requests: NatsRequests
-  readonly #client: JetStreamClient
   readonly #manager: JetStreamManager
   readonly #pulls = new Set<JobPull>()
   readonly #keeper: StreamKeeper
@@ -43,7 +42,6 @@ export class NatsJobQueue implements JobQueue {
     this.#logger = logger
     this.#options = options
     this.#requests = new NatsRequests(link)
-    this.#client = jetstream(link.connection)
     this.#manager = manager
     this.#keeper = new StreamKeeper(link, logger, () => this.#ask('JetStream', prepareJobStreams(manager, options)))
   }
@@ -76,13 +74,10 @@ export class NatsJobQueue implements JobQueue {
   /** Null where the job was refused, and neither it nor a full lane is there by now. */
   async #publish({ lane, turnId, conversationId, edge }: JobPointer): Promise<PublishedJob | null> {
     const subject = jobSubject(lane, turnId)
-    try {
-      const options = edge === undefined ? {} : { headers: edgeHeaders(edge) }
-      const { seq } = await this.#ask('publish', this.#client.publish(subject, text.encode(String(conversationId)), options))
-      return { sequence: seq, duplicate: false }
-    } catch (error) {
-      if (!(error instanceof JetStreamApiError) || error.code !== refusedAsTooMany) throw error
-    }
+    const message = await this.#requests.request(subject, text.encode(String(conversationId)), { timeoutMs: answerTimeoutMs }, edge === undefined ? undefined : edgeHeaders(edge))
+    const { seq, error } = message.json<Partial<PubAck> & { readonly error?: ApiError }>()
+    if (error === undefined) return { sequence: seq ?? null, duplicate: false }
+    if (error.err_code !== refusedAsTooMany) throw new BusError('disconnected', `JetStream does not serve: ${error.description}`)
     // The server has one code for both: that the turn has a job already, and that the lane is full.
     const there = await this.#ask('publish', this.#manager.streams.getMessage(streamName(lane), { last_by_subj: subject }))
     if (there !== null) return { sequence: there.seq, duplicate: true }
@@ -141,7 +136,7 @@ export class NatsJobQueue implements JobQueue {
       message.respond(terminate)
       return undefined
     }
-    const { sequence, deliveries } = deliveryInfo(reply)
+    const { sequence, deliveries, pending } = deliveryInfo(reply)
     const edge = message.headers?.get(edgeHeader) ?? ''
     let settled = false
     const tell = (payload: Uint8Array): void => {
@@ -154,6 +149,7 @@ export class NatsJobQueue implements JobQueue {
       ...(edge === '' ? {} : { edge }),
       sequence,
       deliveries,
+      waiting: pending,
       working: () => tell(inProgress),
       ack: async () => {
         if (settled) return

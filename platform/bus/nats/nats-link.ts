@@ -1,4 +1,4 @@
-import type { NatsConnection } from '@nats-io/transport-node'
+import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node'
 import type { Logger } from '../../logging/logger.ts'
 import type { BusStatus } from '../channel.ts'
 
@@ -6,6 +6,13 @@ import type { BusStatus } from '../channel.ts'
 const mostUnconfirmedBytes = 64 * 1024 * 1024
 /** So often the server is asked how far it has read. */
 const confirmEveryBytes = 1024 * 1024
+
+interface Outgoing {
+  readonly subject: string
+  readonly payload: Uint8Array
+  readonly reply?: string | undefined
+  readonly headers?: MsgHdrs | undefined
+}
 
 /** A connection as channel and job queue see it: its status, and a bound on what waits for the server. */
 export class NatsLink {
@@ -18,6 +25,7 @@ export class NatsLink {
   #confirmedBytes = 0
   #confirming = false
   #isFull = false
+  #outgoing: Outgoing[] = []
 
   constructor(connection: NatsConnection, logger: Logger) {
     this.connection = connection
@@ -34,21 +42,44 @@ export class NatsLink {
     return () => this.#listeners.delete(listener)
   }
 
-  /** False where too much waits for the server: then it is not sent. Only while connected. */
-  send(subject: string, payload: Uint8Array, reply?: string): boolean {
+  /**
+   * False where too much waits for the server: then it is not sent. Only while connected. What is sent in one turn of the
+   * event loop goes in one write at its end: the client library writes after each callback, and a write costs more than
+   * all else that is done for a message. `payload` must stay as it is until then.
+   */
+  send(subject: string, payload: Uint8Array, reply?: string, headers?: MsgHdrs): boolean {
     if (this.#sentBytes - this.#confirmedBytes + payload.byteLength > mostUnconfirmedBytes) {
       if (!this.#isFull) this.#logger.warn('NATS takes less than is sent to it: messages are dropped')
       this.#isFull = true
       return false
     }
     this.#isFull = false
-    this.connection.publish(subject, payload, reply === undefined ? {} : { reply })
+    if (this.#outgoing.length === 0) setImmediate(() => this.write())
+    this.#outgoing.push({ subject, payload, reply, headers })
     this.#sentBytes += payload.byteLength
     if (this.#sentBytes - this.#confirmedBytes > confirmEveryBytes && !this.#confirming) void this.#confirm()
     return true
   }
 
+  /**
+   * Writes at once what was sent: to be called before the client library is asked for what must come after it. What was to go
+   * while the bus went away is lost, as what was under way.
+   */
+  write(): void {
+    const outgoing = this.#outgoing
+    this.#outgoing = []
+    if (this.#status !== 'connected') return
+    for (const { subject, payload, reply, headers } of outgoing) this.connection.publish(subject, payload, { ...(reply === undefined ? {} : { reply }), ...(headers === undefined ? {} : { headers }) })
+  }
+
+  /** Resolves once the server has all that was sent. Rejects where the connection ends before. */
+  async flush(): Promise<void> {
+    this.write()
+    await this.connection.flush()
+  }
+
   async close(): Promise<void> {
+    this.write()
     this.#setStatus('closed')
     await this.connection.close()
     await this.#watching
@@ -58,7 +89,7 @@ export class NatsLink {
     this.#confirming = true
     const sent = this.#sentBytes
     try {
-      await this.connection.flush()
+      await this.flush()
     } catch {
       // Disconnected: what was on its way is lost, and so waits no more.
     }

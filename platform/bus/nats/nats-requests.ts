@@ -2,7 +2,7 @@
  * Requests, as the client library has them, but for this: they fail as soon as the bus is away, and can be aborted. All
  * answers come to one subscription.
  */
-import { createInbox, type Msg, type Subscription } from '@nats-io/transport-node'
+import { createInbox, type Msg, type MsgHdrs, type Subscription } from '@nats-io/transport-node'
 import { BusError, type RequestOptions } from '../channel.ts'
 import type { NatsLink } from './nats-link.ts'
 
@@ -28,7 +28,7 @@ export class NatsRequests {
   }
 
   /** Rejects with BusError. */
-  request(subject: string, payload: Uint8Array, { timeoutMs, signal }: RequestOptions): Promise<Msg> {
+  request(subject: string, payload: Uint8Array, { timeoutMs, signal }: RequestOptions, headers?: MsgHdrs): Promise<Msg> {
     if (signal?.aborted === true) return Promise.reject(new BusError('aborted', 'the request was aborted'))
     this.#lastToken += 1
     const token = this.#lastToken.toString(36)
@@ -39,7 +39,7 @@ export class NatsRequests {
         else resolve(message)
       })
       if (this.#closed || this.#link.status !== 'connected') return
-      if (!this.#link.send(subject, payload, `${this.#inbox}.${token}`)) reject(new BusError('full', 'too much waits for the bus'))
+      if (!this.#link.send(subject, payload, `${this.#inbox}.${token}`, headers)) reject(new BusError('full', 'too much waits for the bus'))
     })
     return this.guard(answer, { what: subject, timeoutMs, ...(signal === undefined ? {} : { signal }) }).finally(() => this.#answers.delete(token))
   }

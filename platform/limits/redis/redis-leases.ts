@@ -24,8 +24,22 @@ redis.call('set', KEYS[1], ARGV[3], 'px', ARGV[2])
 return 1
 `
 
-interface WithScript {
+/** KEYS: the lease. ARGV: its id, and what the names of its holders' keys begin with. Answers what was kept of it. */
+const giveBackScript = `
+local kept = redis.call('getdel', KEYS[1])
+if not kept then return false end
+local read, lease = pcall(cjson.decode, kept)
+if read and type(lease) == 'table' and type(lease.keys) == 'table' then
+  for _, key in ipairs(lease.keys) do
+    if type(key) == 'string' then redis.pcall('zrem', ARGV[2] .. key, ARGV[1]) end
+  end
+end
+return kept
+`
+
+interface WithScripts {
   takeLease(...args: readonly (string | number)[]): Promise<number>
+  giveLeaseBack(key: string, id: string, holders: string): Promise<string | null>
 }
 
 interface Kept {
@@ -42,6 +56,7 @@ export class RedisLeases implements Leases {
     this.#connection = connection
     this.#uncounted = uncounted
     connection.define('takeLease', { lua: takeScript })
+    connection.define('giveLeaseBack', { numberOfKeys: 1, lua: giveBackScript })
   }
 
   async take({ id, holders, forMs, note }: LeaseRequest): Promise<LeaseVerdict> {
@@ -49,7 +64,7 @@ export class RedisLeases implements Leases {
     const keys = [leaseKey(id), ...kept.keys.map(holderKey)]
     const args = [keys.length, ...keys, id, Math.max(1, Math.ceil(forMs)), JSON.stringify(kept), ...holders.map(({ most }) => most)]
     try {
-      const answer = await this.#connection.request(0, (client) => (client as unknown as WithScript).takeLease(...args))
+      const answer = await this.#connection.request(0, (client) => (client as unknown as WithScripts).takeLease(...args))
       if (answer >= 0) return { allowed: true, isNew: answer === 1 }
       return { allowed: false, key: kept.keys[-answer - 1] ?? '' }
     } catch (error) {
@@ -61,10 +76,8 @@ export class RedisLeases implements Leases {
 
   async giveBack(id: string): Promise<Kept | null> {
     try {
-      const found = await this.#connection.request(0, (client) => client.getdel(leaseKey(id)))
-      const kept = found === null ? null : keptOf(found)
-      if (kept !== null) await Promise.all(kept.keys.map((key) => this.#connection.request(0, (client) => client.zrem(holderKey(key), id))))
-      return kept
+      const found = await this.#connection.request(0, (client) => (client as unknown as WithScripts).giveLeaseBack(leaseKey(id), id, holderKey('')))
+      return found === null ? null : keptOf(found)
     } catch (error) {
       // It ends by itself.
       if (!(error instanceof RedisUnavailable)) throw error
