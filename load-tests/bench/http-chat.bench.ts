@@ -14,10 +14,11 @@ await runBenchmark({
   options: {
     people: { default: '100', help: 'at once; several, as 1,100,1000, one after the other' },
     rounds: { default: 5, quick: 2, help: 'in which everybody asks each contestant' },
+    warmup: { default: 16, quick: 4, help: 'questions that everybody asks each contestant before' },
     tokens: { default: 20, help: 'of a reply' },
     profiles: { default: '', help: "folder for profiles of the cluster's processes; not made without" },
   },
-  run: async ({ people, rounds, tokens, profiles }, say) => {
+  run: async ({ people, rounds, warmup, tokens, profiles }, say) => {
     const tables: Table[] = []
     const headlines: Headline[] = []
     const remarks: string[] = []
@@ -26,7 +27,7 @@ await runBenchmark({
       say(`${count} people`)
       // The engine takes the longer the more ask, so that everyone is asked some hundred times a second.
       const firstTokenMs = count < 10 ? 50 : count * 5
-      const contest = { kind: 'chat', people: count, questionsEach: count < 10 ? 40 : 4, withinMs: count < 10 ? 0 : firstTokenMs, tokens, tokensPerSecond: 100, firstTokenMs, rounds, profiles } as const
+      const contest = { kind: 'chat', people: count, questionsEach: count < 10 ? 40 : 4, withinMs: count < 10 ? 0 : firstTokenMs, tokens, tokensPerSecond: 100, firstTokenMs, rounds, warmUpEach: warmup, profiles } as const
       const results = await hold(contest, (name, why) => leftOut.set(name, why))
       const [table, parts] = tablesOf(`Chats with replies of ${tokens} tokens, ${count} at once`, results, 'chat', 1, 'time')
       tables.push(...[table, parts].filter((each) => each !== undefined))

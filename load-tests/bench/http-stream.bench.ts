@@ -18,9 +18,10 @@ await runBenchmark({
   options: {
     people: { default: '100', help: 'at once; several, as 1,100,1000, one after the other' },
     rounds: { default: 5, quick: 2, help: 'in which everybody asks each contestant' },
+    warmup: { default: 6, quick: 3, help: 'questions that everybody asks each contestant before' },
     profiles: { default: '', help: "folder for profiles of the cluster's processes; not made without" },
   },
-  run: async ({ people, rounds, profiles }, say) => {
+  run: async ({ people, rounds, warmup, profiles }, say) => {
     const tables: Table[] = []
     const headlines: Headline[] = []
     const remarks: string[] = []
@@ -31,7 +32,7 @@ await runBenchmark({
       const tokensPerSecond = count <= 100 ? 50 : 10
       const questionsEach = count < 10 ? 5 : count <= 100 ? 3 : 1
       const withinMs = count < 10 ? 0 : (tokens / tokensPerSecond) * 1000
-      const results = await hold({ kind: 'stream', people: count, questionsEach, withinMs, tokens, tokensPerSecond, firstTokenMs, rounds, profiles }, (name, why) => leftOut.set(name, why))
+      const results = await hold({ kind: 'stream', people: count, questionsEach, withinMs, tokens, tokensPerSecond, firstTokenMs, rounds, warmUpEach: warmup, profiles }, (name, why) => leftOut.set(name, why))
       const [table, parts] = tablesOf(`Streams of ${tokens} tokens, ${tokensPerSecond} a second, for ${count} at once`, results, 'thousand tokens', tokens / 1000, 'first text')
       tables.push(...[table, parts].filter((each) => each !== undefined))
       remarks.push(...failuresOf(results))

@@ -9,7 +9,7 @@ import type {
   ClaimResult, ConversationRow, ConversationStore, ConversationWrite, CreateConversation, DrawnConversation, MessagePage, OwnerToken, StoredReply, SweptTurn, TurnRow, WriteResult,
 } from '../conversation-store.ts'
 import { asChatError, isMissingPartition, isRowFault } from './faults.ts'
-import type { GroupCommit } from './group-commit.ts'
+import type { FirstWrites } from './first-writes.ts'
 import type { History } from './history.ts'
 import { exportMessages } from './message-export.ts'
 import type { Ownership } from './ownership.ts'
@@ -26,7 +26,7 @@ import { deadLetterFrom, deadLetterSent, unsentDeadLetters, type UnsentDeadLette
 /** One shard's parts. */
 export interface StoreShard {
   readonly shard: Shard
-  readonly commit: GroupCommit
+  readonly writes: FirstWrites
   readonly ownership: Ownership
   readonly history: History
 }
@@ -90,7 +90,7 @@ export class PostgresConversationStore implements ConversationStore {
   }
 
   write(write: ConversationWrite, options: { readonly giveUpAfterMs?: number } = {}): Promise<WriteResult> {
-    return this.#of(write.conversationId).commit.write(write, options.giveUpAfterMs)
+    return this.#of(write.conversationId).writes.write(write, options.giveUpAfterMs)
   }
 
   async stillOwned(tokens: ReadonlyMap<number, OwnerToken>): Promise<{ readonly owned: ReadonlySet<number>; readonly unknown: ReadonlySet<number> }> {

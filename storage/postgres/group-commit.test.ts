@@ -86,26 +86,6 @@ t.test('a connection cut around COMMIT: the write is settled before its promise 
   await fc.assert(property, { numRuns: 20 })
 })
 
-t.test('a conversation that is made by a write cut around COMMIT is there once, with its turn', async (t) => {
-  const proxy = await CuttingProxy.start(postgres.port)
-  t.teardown(() => proxy.stop())
-  const url = new URL(await newDatabase(postgres))
-  url.port = String(proxy.port)
-  const { store } = await startStorage(t, [url.href], { logger })
-  const neighbour = await ownConversation(store)
-  for (const cut of ['before', 'after'] as const) {
-    const { conversationId, token } = await store.drawConversation('ann')
-    const accept = acceptTurn(conversationId)
-    proxy.next = cut
-    const write = { conversationId, token, make: { userId: 'ann', title: null, model: null, system: null }, accept }
-    const [made] = await Promise.all([store.write(write), neighbour.write({ accept: acceptTurn(neighbour.id) })])
-    t.equal(proxy.next, null)
-    t.equal(made.status, 'committed')
-    t.equal((await store.messagesBefore(conversationId, wide)).messages.length, 1)
-    t.match(await store.claim(conversationId), { status: 'claimed', token: { epoch: 2 }, unfinished: [{ turnId: accept.turnId }] })
-  }
-})
-
 t.test('a deletion cut around COMMIT is found made, and so is a new title', async (t) => {
   const proxy = await CuttingProxy.start(postgres.port)
   t.teardown(() => proxy.stop())

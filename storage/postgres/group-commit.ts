@@ -72,7 +72,7 @@ export class GroupCommit {
     const refusable = giveUpAfterMs !== undefined || write.accept !== undefined
     if (this.#stopped || (refusable && budget.used + bytes > budget.limit)) throw new ChatError('unavailable')
     // Postgres would take U+FFFD for a lone surrogate without a word.
-    if (!texts(write).every((text) => text.isWellFormed())) return { status: 'refused', sqlState: '22021' }
+    if (!isWellFormed(write)) return { status: 'refused', sqlState: '22021' }
     return new Promise((resolve, reject) => {
       const timer = giveUpAfterMs === undefined ? undefined : setTimeout(() => this.#giveUp(waiting), giveUpAfterMs)
       const waiting: WaitingWrite = { write, rows, bytes, resolve, reject, timer }
@@ -159,6 +159,15 @@ export class GroupCommit {
     clearTimeout(waiting.timer)
     tell()
   }
+}
+
+export function isWellFormed(write: ConversationWrite): boolean {
+  return texts(write).every((text) => text.isWellFormed())
+}
+
+/** What a write takes of the budget while it waits. */
+export function bytesOf(write: ConversationWrite): number {
+  return size(write).bytes
 }
 
 function texts({ make, title, rename, accept, ends = [] }: ConversationWrite): string[] {

@@ -8,8 +8,8 @@ import { createPool, type Client, type Pool } from './pool.ts'
 import type { ShardConfig } from './shard-map.ts'
 import type { Statement } from './statement.ts'
 
-/** Group commit, claims, and signs of life or upkeep: what must not wait behind queries of users. */
-const ownConnections = 3
+/** Group commit, first writes, claims, and signs of life or upkeep: what must not wait behind queries of users. */
+const ownConnections = 4
 const queryConnections = 8
 /** Work that nobody waits for. */
 const backgroundConnections = 1

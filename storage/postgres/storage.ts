@@ -9,6 +9,7 @@ import type { CredentialStore } from '../credential-store.ts'
 import { PostgresConversationStore } from './conversation-store.ts'
 import { PostgresCredentialStore } from './credential-store.ts'
 import { asChatError, isPassing } from './faults.ts'
+import { FirstWrites } from './first-writes.ts'
 import { GroupCommit, WriteBudget } from './group-commit.ts'
 import { History } from './history.ts'
 import { Liveness } from './liveness.ts'
@@ -62,6 +63,7 @@ class Storage implements PostgresStorage {
   readonly #options: PostgresStorageOptions
   readonly #shards: readonly Shard[]
   readonly #commits: readonly GroupCommit[]
+  readonly #firstWrites: readonly FirstWrites[]
   readonly #ownerships: readonly Ownership[]
   /** Shards that were reached once, and are what the configuration says. */
   readonly #prepared = new Set<Shard>()
@@ -77,13 +79,14 @@ class Storage implements PostgresStorage {
     const shardOf = (conversationId: number): Shard => ofBucket[bucketOfId(conversationId)] as Shard
     this.liveness = new Liveness({ shards: this.#shards, shardOf, node, bootId, clock, logger })
     const budget = new WriteBudget(waitingBytes)
-    const parts = this.#shards.map((shard) => ({
+    this.#commits = this.#shards.map((shard) => new GroupCommit({ shard, budget, logger, makePartitions: () => this.#keepPartitions(shard) }))
+    const parts = this.#shards.map((shard, index) => ({
       shard,
-      commit: new GroupCommit({ shard, budget, logger, makePartitions: () => this.#keepPartitions(shard) }),
+      writes: new FirstWrites({ shard, commit: this.#commits[index] as GroupCommit, budget, logger }),
       ownership: new Ownership({ shard, node, bootId, liveness: this.liveness.of(shard) }),
       history: new History(shard, clock, logger),
     }))
-    this.#commits = parts.map(({ commit }) => commit)
+    this.#firstWrites = parts.map(({ writes }) => writes)
     this.#ownerships = parts.map(({ ownership }) => ownership)
     this.credentials = new PostgresCredentialStore(this.#shards[0] as Shard, (bucket) => ofBucket[bucket] as Shard)
     const partsOf = new Map(parts.map((part) => [part.shard, part]))
@@ -108,7 +111,7 @@ class Storage implements PostgresStorage {
   readonly stop = once(async () => {
     this.#stopping = true
     if (this.#timer !== null) clearInterval(this.#timer)
-    await Promise.all([...this.#commits, ...this.#ownerships].map((part) => part.stop()))
+    await Promise.all([...this.#firstWrites, ...this.#commits, ...this.#ownerships].map((part) => part.stop()))
     await this.liveness.stop()
     await Promise.all(this.#upkeeps)
     await Promise.all(this.#shards.map((shard) => shard.close()))

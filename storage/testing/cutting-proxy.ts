@@ -5,6 +5,9 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 /** `before`: the server never gets the commit. `after`: it gets it, and its answer is lost. */
 export type Cut = 'before' | 'after' | null
 
+/** What commits: the end of a transaction, and the statement that is one of its own. */
+const commits = ['COMMIT', 'first_writes']
+
 export class CuttingProxy {
   /** Taken by the next commit that passes. */
   next: Cut = null
@@ -46,7 +49,7 @@ export class CuttingProxy {
     server.on('data', (bytes) => client.write(bytes)).on('close', () => client.destroy())
     client.on('close', () => server.end())
     client.on('data', (bytes) => {
-      if (this.next === null || !bytes.includes('COMMIT')) return void server.write(bytes)
+      if (this.next === null || !commits.some((commit) => bytes.includes(commit))) return void server.write(bytes)
       const cut = this.next
       this.next = null
       this.cuts += 1
