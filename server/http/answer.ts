@@ -7,6 +7,13 @@ import type { StreamListener, StreamSink } from './stream-sink.ts'
 
 export type Headers = Readonly<Record<string, string>>
 
+/** All of them; of a name that several have, the last one's. Spreading would give each answer a hidden class of its own, at twenty times the cost. */
+export function mergeHeaders(...all: readonly Headers[]): Headers {
+  const merged: Record<string, string> = {}
+  for (const headers of all) for (const name in headers) merged[name] = headers[name] as string
+  return merged
+}
+
 export interface HttpAnswer {
   readonly status: number
   readonly headers: Headers

@@ -6,7 +6,7 @@ import type { Tracer } from '../../platform/tracing/tracer.ts'
 import { nobody, type Identity } from '../auth/authenticator.ts'
 import { missingPermission } from '../auth/authorization.ts'
 import { fieldsOfRefusal, type Admission, type Admitted } from '../limits/admission.ts'
-import { challenge, type Answer, type Headers, type HttpAnswer } from './answer.ts'
+import { challenge, mergeHeaders, type Answer, type Headers, type HttpAnswer } from './answer.ts'
 import type { Bodies } from './body.ts'
 import type { Exchange } from './exchange.ts'
 import type { BoundOperation } from './operation-group.ts'
@@ -63,7 +63,7 @@ export class Api {
     const raw = { params: match.params, query: head.query, header: (name: string) => request.header(name) }
     const answer = this.#answer(bound, exchange, raw, async () => ({ ...raw, body: body === null ? null : await body }))
     const cors = origins.headers(head)
-    return answer.then((decided) => ({ ...decided, headers: { ...cors, ...decided.headers } }))
+    return answer.then((decided) => ({ ...decided, headers: mergeHeaders(cors, decided.headers) }))
   }
 
   #trace(exchange: Exchange, { id, operation }: BoundOperation): void {
@@ -87,7 +87,7 @@ export class Api {
     let headers: Headers = {}
     const admitted = async (verdict: Promise<Admitted>): Promise<void> => {
       const { headers: told, refusal } = await verdict
-      headers = { ...headers, ...told }
+      headers = mergeHeaders(headers, told)
       if (refusal !== null) throw refusal
     }
     try {
@@ -103,15 +103,15 @@ export class Api {
       if (missing !== null) throw missing
       await admitted(admission.admit(identity, context.header('x-user-id')))
       const parts = bound.decode(await request())
-      const answer = await bound.handle({ ...parts, identity, request: context })
-      return { ...answer, headers: { ...headers, ...answer.headers } }
+      const answer = await bound.handle({ identity, request: context, ...parts })
+      return { ...answer, headers: mergeHeaders(headers, answer.headers) }
     } catch (error) {
       return this.#refusal(error, bound, context, headers)
     }
   }
 
   #refusal(error: unknown, { id, errorAnswer }: BoundOperation, context: HttpRequestContext, headers: Headers): HttpAnswer {
-    if (error instanceof ChatError) return errorAnswer(error, { ...headers, ...fieldsOfRefusal(error), ...challenge(error) })
+    if (error instanceof ChatError) return errorAnswer(error, mergeHeaders(headers, fieldsOfRefusal(error), challenge(error)))
     this.#options.logger.error({ err: error, operation: id, request: context.id }, 'an operation failed unexpectedly')
     return errorAnswer(new ChatError('internal', undefined, { cause: error }), headers)
   }

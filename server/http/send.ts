@@ -1,7 +1,7 @@
 /** Puts answers on the wire, as uWebSockets.js wants it: corked, once, and only as fast as they are taken. */
 import { STATUS_CODES } from 'node:http'
 import type { HttpResponse } from 'uWebSockets.js'
-import type { Headers, HttpAnswer } from './answer.ts'
+import { mergeHeaders, type Headers, type HttpAnswer } from './answer.ts'
 import { securityHeaders } from './security-headers.ts'
 
 /** Bodies up to this are copied into the socket's buffer where the connection ends with them, as only that way it does. */
@@ -58,7 +58,7 @@ function requireOneLine({ headers }: Head): void {
 
 function writeHead(res: HttpResponse, { status, headers }: Head): void {
   res.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`)
-  for (const [name, value] of Object.entries({ ...securityHeaders, ...headers })) res.writeHeader(name, value)
+  for (const [name, value] of Object.entries(mergeHeaders(securityHeaders, headers))) res.writeHeader(name, value)
 }
 
 function sendAsTaken(res: HttpResponse, body: Uint8Array, done: () => void): boolean {

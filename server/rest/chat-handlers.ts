@@ -5,7 +5,7 @@ import { parsePrefer, type Preferences } from '../../protocol/rest/prefer.ts'
 import type { Load } from '../../protocol/websocket/fields.ts'
 import type { ConversationService, TurnStatus } from '../../actors/conversation-service.ts'
 import type { StreamTickets } from '../auth/stream-tickets.ts'
-import { json, problemOf, type Answer, type Headers, type HttpAnswer } from '../http/answer.ts'
+import { json, mergeHeaders, problemOf, type Answer, type Headers, type HttpAnswer } from '../http/answer.ts'
 import type { Handlers, RequestContext } from '../http/operation-group.ts'
 import type { AbandonedTurns } from '../turns/abandoned-turns.ts'
 import { beginTurn, type BegunTurn } from '../turns/begin-turn.ts'
@@ -67,10 +67,10 @@ async function waitForReply(context: ChatContext, turn: BegunTurn, known: TurnSt
 }
 
 function answerOf(turn: BegunTurn, { text, end }: WholeReply, seconds: number, preferences: Preferences): HttpAnswer {
-  const headers = { ...headersOf(turn), ...applied(preferences) }
+  const headers = mergeHeaders(headersOf(turn), applied(preferences))
   switch (end.type) {
     case 'finished':
-      return json(200, { response: text, conversation_id: turn.conversationId, processing_time: Math.round(seconds * 1_000) / 1_000 }, { ...headers, 'X-Finish-Reason': end.reason })
+      return json(200, { response: text, conversation_id: turn.conversationId, processing_time: Math.round(seconds * 1_000) / 1_000 }, mergeHeaders(headers, { 'X-Finish-Reason': end.reason }))
     case 'failed':
     case 'broken':
       return problemOf(errorOf(end), headers)
