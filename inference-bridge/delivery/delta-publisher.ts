@@ -3,7 +3,7 @@
  * It holds no text: a run does, and gives what it has when the batch is made. So nothing is done per token, and what
  * cannot be sent costs no memory; the edge finds the gap and asks for it.
  */
-import { encodeBus } from '../../protocol/bus/codec.ts'
+import { encodeDeltaBatch } from '../../protocol/bus/codec.ts'
 import type { DeltaItem } from '../../protocol/bus/deltas.ts'
 import { busVersion, deltasSubject } from '../../protocol/bus/subjects.ts'
 import { BusError, type Channel } from '../../platform/bus/channel.ts'
@@ -34,13 +34,22 @@ const itemOverheadBytes = 80
 /** Beats are looked for this many times a period, and sent in time for the next look. */
 const looksPerBeat = 4
 
+/** A live run, as the publisher keeps it. */
+interface Feed {
+  readonly source: DeltaSource
+  /** When it was last heard, on the monotonic clock. */
+  heardAt: number
+  /** It has sent a delta: its further ones wait for the timer. */
+  begun: boolean
+  /** It has something new, and waits in `#dirty`. */
+  dirty: boolean
+}
+
 export class DeltaPublisher {
   readonly #options: DeltaPublisherOptions
-  /** Every live run, and when it was last heard, on the monotonic clock. */
-  readonly #heardAt = new Map<DeltaSource, number>()
-  readonly #dirty = new Set<DeltaSource>()
-  /** Runs that have sent a delta: their further ones wait for the timer. */
-  readonly #begun = new WeakSet<DeltaSource>()
+  readonly #feeds = new Map<DeltaSource, Feed>()
+  /** Those that are not dirty any more are passed by. */
+  #dirty: Feed[] = []
   #flushTimer: NodeJS.Timeout | undefined
   #beatTimer: NodeJS.Timeout | undefined
 
@@ -50,52 +59,63 @@ export class DeltaPublisher {
 
   /** A run begins: from now on it is heard of. */
   add(source: DeltaSource): void {
-    this.#heardAt.set(source, this.#options.clock.monotonic())
+    this.#feeds.set(source, { source, heardAt: this.#options.clock.monotonic(), begun: false, dirty: false })
     this.#beatTimer ??= setInterval(() => this.#sendBeats(), this.#options.beatMs / looksPerBeat)
   }
 
   remove(source: DeltaSource): void {
-    this.#heardAt.delete(source)
-    this.#dirty.delete(source)
-    if (this.#heardAt.size > 0) return
+    const feed = this.#feeds.get(source)
+    if (feed !== undefined) feed.dirty = false
+    this.#feeds.delete(source)
+    if (this.#feeds.size > 0) return
     clearInterval(this.#beatTimer)
     clearTimeout(this.#flushTimer)
     this.#beatTimer = undefined
     this.#flushTimer = undefined
+    this.#dirty = []
   }
 
   /** The run has something new. Its first goes at once. */
   mark(source: DeltaSource): void {
-    if (!this.#heardAt.has(source)) return
-    if (!this.#begun.has(source)) {
-      this.flush(source)
+    const feed = this.#feeds.get(source)
+    if (feed === undefined || feed.dirty) return
+    if (!feed.begun) {
+      this.#flush(feed)
       return
     }
-    this.#dirty.add(source)
+    feed.dirty = true
+    this.#dirty.push(feed)
     this.#flushTimer ??= setTimeout(() => this.#flushDirty(), this.#options.flushMs)
   }
 
   /** Sends what the run has now. */
   flush(source: DeltaSource): void {
-    const item = source.takeDelta()
-    this.#dirty.delete(source)
+    const feed = this.#feeds.get(source)
+    if (feed !== undefined) this.#flush(feed)
+  }
+
+  #flush(feed: Feed): void {
+    feed.dirty = false
+    const item = feed.source.takeDelta()
     if (item === null) return
-    this.#begun.add(source)
-    this.#send(new Map([[source.edge, [item]]]))
-    this.#heardAt.set(source, this.#options.clock.monotonic())
+    feed.begun = true
+    feed.heardAt = this.#options.clock.monotonic()
+    this.#send(new Map([[feed.source.edge, [item]]]))
   }
 
   #flushDirty(): void {
     this.#flushTimer = undefined
     const now = this.#options.clock.monotonic()
     const batches = new Map<string, DeltaItem[]>()
-    for (const source of this.#dirty) {
-      const item = source.takeDelta()
+    for (const feed of this.#dirty) {
+      if (!feed.dirty) continue
+      feed.dirty = false
+      const item = feed.source.takeDelta()
       if (item === null) continue
-      this.#heardAt.set(source, now)
-      addTo(batches, source.edge, item)
+      feed.heardAt = now
+      addTo(batches, feed.source.edge, item)
     }
-    this.#dirty.clear()
+    this.#dirty = []
     this.#send(batches)
   }
 
@@ -103,20 +123,21 @@ export class DeltaPublisher {
     const now = this.#options.clock.monotonic()
     const { beatMs } = this.#options
     const batches = new Map<string, DeltaItem[]>()
-    for (const [source, heardAt] of this.#heardAt) {
-      if (now - heardAt < beatMs - (2 * beatMs) / looksPerBeat) continue
-      this.#heardAt.set(source, now)
-      addTo(batches, source.edge, source.beat())
+    for (const feed of this.#feeds.values()) {
+      if (now - feed.heardAt < beatMs - (2 * beatMs) / looksPerBeat) continue
+      feed.heardAt = now
+      addTo(batches, feed.source.edge, feed.source.beat())
     }
     this.#send(batches)
   }
 
-  #send(batches: ReadonlyMap<string, readonly DeltaItem[]>): void {
+  #send(batches: ReadonlyMap<string, DeltaItem[]>): void {
     for (const [edge, items] of batches) {
       let from = 0
       let bytes = 0
-      for (const [index, [, , , text, , ids]] of items.entries()) {
-        const size = itemOverheadBytes + 3 * text.length + ids.byteLength
+      for (let index = 0; index < items.length; index++) {
+        const item = items[index] as DeltaItem
+        const size = itemOverheadBytes + 3 * item[3].length + item[5].byteLength
         if (bytes > 0 && bytes + size > batchBytes) {
           this.#publish(edge, items.slice(from, index))
           from = index
@@ -128,8 +149,8 @@ export class DeltaPublisher {
     }
   }
 
-  #publish(edge: string, items: readonly DeltaItem[]): void {
-    const payload = encodeBus({ v: busVersion, bridge: this.#options.bridge, items: items as DeltaItem[] })
+  #publish(edge: string, items: DeltaItem[]): void {
+    const payload = encodeDeltaBatch({ v: busVersion, bridge: this.#options.bridge, items })
     let dropped = this.#options.channel.status !== 'connected'
     try {
       this.#options.channel.publish(deltasSubject(edge), payload)

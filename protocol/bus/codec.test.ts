@@ -6,6 +6,7 @@ import { newTurnId } from '../ids.ts'
 import { arbitraryOf } from '../testing/schema-arbitrary.ts'
 import * as codec from './codec.ts'
 import { BusMessageError, encodeBus } from './codec.ts'
+import type { DeltaBatch } from './deltas.ts'
 import { busMessages, type BusMessage } from './messages.ts'
 import { busVersion } from './subjects.ts'
 import { tokenIdsFromBytes, tokenIdsToBytes } from './token-ids.ts'
@@ -69,6 +70,10 @@ t.test('a batch is refused for each part of an item that does not fit', async (t
   for (const [index, values] of replacements) for (const value of values) t.throws(() => codec.decodeDeltaBatch(batch((good as unknown[]).with(index, value))), malformed, `item[${index}] = ${String(value)}`)
   for (const item of [null, {}, good.slice(1), [...good, 1]]) t.throws(() => codec.decodeDeltaBatch(batch(item)), malformed)
   for (const message of [{ v: busVersion, bridge: '', items: [] }, { v: busVersion, items: [] }, { v: busVersion, bridge: 'b' }]) t.throws(() => codec.decodeDeltaBatch(writeMsgpack(message)), malformed)
+})
+
+t.test('a batch written by hand is what any message is written as', async () => {
+  fc.assert(fc.property(messagesOf('DeltaBatch'), (batch) => Buffer.from(codec.encodeDeltaBatch(batch as DeltaBatch)).equals(encodeBus(batch))))
 })
 
 t.test('token ids stay views of the payload', async (t) => {

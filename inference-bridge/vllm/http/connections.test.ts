@@ -107,6 +107,11 @@ t.test('requests go out as HTTP/1.1 has them, one behind the other on one connec
   t.equal(served.sockets.length, 1)
 })
 
+t.test('an engine is found by a name that has several addresses', async (t) => {
+  const served = await serve(t, (socket) => socket.write(whole))
+  t.match(await ask(connectTo(t, new URL(`http://localhost:${served.url.port}`))), { text: 'h\u00e9llo', ends: 1 })
+})
+
 t.test('requests at once have connections of their own', async (t) => {
   const waiting: Socket[] = []
   const served = await serve(t, (socket) => {

@@ -5,6 +5,7 @@ export const usual = [
   'streams',
   'crowd',
   'cluster-first-token',
+  'bridge-stream',
   'cluster-turns',
   'durable-turns',
   'jitter',
