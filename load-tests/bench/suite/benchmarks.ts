@@ -5,7 +5,6 @@ export const usual = [
   'streams',
   'crowd',
   'cluster-first-token',
-  'bridge-stream',
   'cluster-turns',
   'durable-turns',
   'jitter',
@@ -27,6 +26,7 @@ export const usual = [
 /** What a decision was made by and changes little after it, or what another measures beside peers: run by `--all`, or when it is named. */
 const settled = [
   'cluster-cpu',
+  'bridge-stream',
   'delta-intake',
   'context-sources',
   'context-cache',
