@@ -1,7 +1,7 @@
 /**
  * One socket's way out. While it holds bytes that the network has not taken it is blocked: subscriptions wait with their
- * positions, and replies wait here, at most as many as commands may be unanswered. So what a slow client costs is one
- * frame that was under way, and those replies.
+ * positions, and replies wait here, at most as many as commands may be unanswered. So what a slow client costs is what one
+ * flush had for it, and those replies.
  */
 import type { WebSocket } from 'uWebSockets.js'
 import { encodeServerMessage } from '../../protocol/websocket/codec.ts'
