@@ -37,7 +37,7 @@ await runBenchmark({
   question: 'Does it cost the same to open a conversation, to read a page of it and to take a turn in it, however long it is?',
   options: {
     sizes: { default: '10,100,1000,10000', quick: '100,1000,10000', help: 'messages of a conversation' },
-    conversations: { default: 16, quick: 8, help: 'of each size, visited in a round' },
+    conversations: { default: 16, quick: 8, help: 'of each size, visited in a round; 32 at most' },
     rounds: { default: 5, quick: 2, help: 'after one that warms up' },
     profiles: { default: '', help: 'folder for profiles of all processes; not made without' },
   },

@@ -11,16 +11,17 @@ export function memoryMiB(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
 }
 
-/** Of its threads, as the scheduler counts them: to the nanosecond, where /proc/<pid>/stat has hundredths of a second. */
+/** Of its threads that live, as the scheduler counts them: to the nanosecond, where /proc/<pid>/stat has hundredths of a second. */
 function ownSeconds(pid: number): number {
-  return readdirSync(`/proc/${pid}/task`).reduce((sum, task) => sum + threadNanoseconds(pid, task), 0) / 1e9
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + threadNanoseconds(pid, Number(thread)), 0) / 1e9
 }
 
-function threadNanoseconds(pid: number, task: string): number {
+function threadNanoseconds(pid: number, thread: number): number {
   try {
-    return Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0])
-  } catch {
-    // It ended while it was looked at.
+    return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0])
+  } catch (error) {
+    // Others may end while they are looked at; the first lives as long as its process.
+    if (thread === pid) throw error
     return 0
   }
 }

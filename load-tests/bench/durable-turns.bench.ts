@@ -28,11 +28,16 @@ const replyTokens = 1
 const conversationsPerTurn = 8
 const connections = 10
 
+interface Taken {
+  readonly turns: number
+  readonly seconds: number
+}
+
 interface Contestant {
   readonly name: string
   readonly version?: string
-  /** Takes so many turns, and resolves with the seconds they took. */
-  take(turns: number): Promise<number>
+  /** Takes so many turns, or a few more. */
+  take(turns: number): Promise<Taken>
   /** CPU seconds so far, without Postgres. */
   cpu(): number
 }
@@ -62,8 +67,9 @@ await runBenchmark({
       for (let round = 0; round <= rounds; round += 1) {
         for (const contestant of contestants) {
           const [own, ofPostgres] = [contestant.cpu(), cpuSeconds(postgres.pid)]
-          const seconds = await contestant.take(turns)
-          const sample = { perSecond: turns / seconds, own: ((contestant.cpu() - own) / turns) * 1e6, postgres: ((cpuSeconds(postgres.pid) - ofPostgres) / turns) * 1e6 }
+          const taken = await contestant.take(turns)
+          const each = (seconds: number): number => (seconds / taken.turns) * 1e6
+          const sample = { perSecond: taken.turns / taken.seconds, own: each(contestant.cpu() - own), postgres: each(cpuSeconds(postgres.pid) - ofPostgres) }
           if (round > 0) samples.get(contestant)?.push(sample)
         }
         say(`round ${round} of ${rounds}`)
@@ -107,7 +113,7 @@ async function contest(postgres: PostgresServer, underWay: number, stops: (() =>
   stops.unshift(async () => talkers.forEach(({ socket }) => socket.leave()))
   const ours: Contestant = {
     name: 'ChatterBot, over WebSocket',
-    take: (turns) => takeTurns(resting, underWay, turns, replyTokens),
+    take: async (turns) => ({ turns, seconds: await takeTurns(resting, underWay, turns, replyTokens) }),
     cpu: () => [...cluster.cpu()].reduce((sum, [name, seconds]) => (name === 'load client' || name === 'engine' ? sum : sum + seconds), 0),
   }
 
@@ -137,15 +143,15 @@ async function contest(postgres: PostgresServer, underWay: number, stops: (() =>
   ]
 }
 
-async function chat(port: number, people: number, turns: number): Promise<number> {
+async function chat(port: number, people: number, turns: number): Promise<Taken> {
   const began = performance.now()
-  const { failures } = await ask(port, specification, 'chat', { people, questionsEach: Math.ceil(turns / people), withinMs: 0, tokens: replyTokens })
+  const { ms, failures } = await ask(port, specification, 'chat', { people, questionsEach: Math.ceil(turns / people), withinMs: 0, tokens: replyTokens })
   if (failures[0] !== undefined) throw new Error(`${failures.length} failed, one so: ${failures[0]}`)
-  return ((performance.now() - began) / 1000) * (turns / (Math.ceil(turns / people) * people))
+  return { turns: ms.length, seconds: (performance.now() - began) / 1000 }
 }
 
 /** The three commits that a turn takes, each conversation one turn after the other. */
-async function writeTurns(writer: Writer, owners: readonly Owned[], turns: number): Promise<number> {
+async function writeTurns(writer: Writer, owners: readonly Owned[], turns: number): Promise<Taken> {
   const began = performance.now()
   let left = turns
   await Promise.all(
@@ -159,5 +165,5 @@ async function writeTurns(writer: Writer, owners: readonly Owned[], turns: numbe
       }
     }),
   )
-  return (performance.now() - began) / 1000
+  return { turns, seconds: (performance.now() - began) / 1000 }
 }

@@ -42,12 +42,15 @@ export async function fillDatabase(url: string, months: number, histories: reado
     await client.query(`SET work_mem = '256MB'; SET synchronous_commit = off`)
     for (let month = 0; month < months; month += 1) {
       await reachMonth(url, current - months + month)
-      for (const { conversations, span, aMonth } of plans) {
+      for (const { conversations, messagesEach, span, aMonth } of plans) {
         const conversationsAStatement = Math.max(1, Math.floor(messagesAStatement / aMonth))
+        const from = [timeOf(current - months + month), firstSequenceOfMonth(current - months + month)]
         for (const some of chunks(conversations.filter(({ begins }) => begins === month), conversationsAStatement)) await create(client, some, current - months + month)
-        const going = conversations.filter(({ begins }) => begins <= month && month < begins + span)
-        for (const some of chunks(going, conversationsAStatement)) {
-          await client.query(addMessages, [some.map(({ id }) => id), aMonth, timeOf(current - months + month), firstSequenceOfMonth(current - months + month)])
+        for (const [going, messages] of [
+          [conversations.filter(({ begins }) => begins <= month && month < begins + span - 1), aMonth],
+          [conversations.filter(({ begins }) => month === begins + span - 1), messagesEach - aMonth * (span - 1)],
+        ] as const) {
+          for (const some of chunks(going, conversationsAStatement)) await client.query(addMessages, [some.map(({ id }) => id), messages, ...from])
         }
       }
     }
@@ -67,7 +70,7 @@ function planOf({ userIds, conversationsEach, messagesEach }: UsersHistory, mont
   const aMonth = Math.max(Math.min(leastMessagesAMonth, messagesEach), 2 * Math.ceil(messagesEach / months / 2))
   const span = Math.ceil(messagesEach / aMonth)
   const conversations: Stored[] = Array.from({ length: conversationsEach }, (_, n) => userIds.map((userId) => ({ userId, begins: n % (months - span + 1), id: 0 }))).flat()
-  return { conversations, span, aMonth }
+  return { conversations, messagesEach, span, aMonth }
 }
 
 function timeOf(month: number): number {
