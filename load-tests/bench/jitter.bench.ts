@@ -12,10 +12,10 @@ import { gapMs, steadyStreams } from './testing/steady-streams.ts'
 
 const tokensPerSecond = 50
 const firstTokenMs = 50
-const tokens = 75
+const tokens = 60
 const replyMs = (tokens / tokensPerSecond) * 1000
 /** One stream alone has few gaps: it goes on for longer. */
-const turnsOfFew = 4
+const turnsOfFew = 2
 const few = 10
 
 await runBenchmark({
