@@ -19,7 +19,8 @@ import { gapMs, steadyStreams } from './testing/steady-streams.ts'
 
 const tokensPerSecond = 20
 const firstTokenMs = 50
-const withinMs = 1_000
+/** Half of a reply: what it takes to begin turns weighs, but not as much as if all began at once. */
+const withinMs = 2_500
 const gapBoundMs = 100
 const first = 500
 /** Of the engine's batch. */
@@ -82,8 +83,6 @@ await runBenchmark({
     try {
       say('ChatterBot')
       add('ChatterBot', await search(cluster.port, 'chatterbot', tokens, rounds, say), true)
-      say('engine asked directly')
-      add('engine asked directly', await search(cluster.enginePort, 'openai', tokens, rounds, say), false)
       for (const kind of [smallestPipeline, ws, fastapiAiohttp]) {
         say(kind.name)
         const peer = await kind.start({ url: cluster.engineUrl, tokensPerSecond, firstTokenMs, replyTokens: tokens }).catch((error: unknown) => void leftOut.push({ name: kind.name, why: String(error) }))
