@@ -99,6 +99,7 @@ export class ContextCache implements ContextSource {
       const path = appendToPath(asked, { message_id: turn.replyMessageId, role: 'assistant', content: end.content }, this.#page)
       // The longer one takes their place: a conversation takes its memory once.
       for (const leaf of [turn.userMessageId, turn.parentId]) if (leaf !== null) this.#paths.delete(keyOf(timeline, leaf))
+      this.#asked.delete(keyOf(timeline, turn.userMessageId))
       this.#keep(timeline, path)
       this.#share(timeline, conversationId, path)
     }

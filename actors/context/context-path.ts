@@ -29,5 +29,5 @@ export function appendToPath(path: ContextPath, child: ContextMessage, { limit, 
     if (bytes > maxBytes) break
   }
   const dropped = path.messages[first - 1]
-  return { messages: [...path.messages.slice(first), child], more: dropped?.message_id ?? path.more }
+  return { messages: path.messages.slice(first).concat(child), more: dropped?.message_id ?? path.more }
 }

@@ -63,7 +63,6 @@ export function accepted(
   const others = ended ? state.turns.filter((turn) => turn.turnId !== ended.turn.turnId) : state.turns
   const waits = !event.interrupts && others.length > 0
   const turn: Turn = {
-    ...untouched,
     turnId: event.turnId,
     clientMessageId: event.clientMessageId,
     userMessageId: ids.userMessageId,
@@ -82,6 +81,7 @@ export function accepted(
     bridge: null,
     mayGrantAhead: true,
     barrenGrants: 0,
+    ...untouched,
   }
   const effects: Effect[] = [
     {

@@ -7,6 +7,8 @@ import type { ClientConnection, PartsClient } from '../conversation-service.ts'
 import { Feed } from './feed.ts'
 import { Flusher } from './flusher.ts'
 
+const ignore = (): void => undefined
+
 /** A client that shows what it is told, over a connection that can be blocked. */
 class Reader {
   writable = true
@@ -119,7 +121,7 @@ t.test('every reader, however slow and whenever it came, shows each turn in full
         const { text, attempt } = replies[current] as { text: string; attempt: number }
         // What `conversation.opened` told.
         reader.shown.set(turnIds[current] as string, { attempt, text, ended: false })
-        const subscription = feed.subscribe(reader, { turnId: turnIds[current] as string, attempt, offset: text.length })
+        const subscription = feed.subscribe(reader, { turnId: turnIds[current] as string, attempt, offset: text.length }, ignore)
         readers.push({ reader, subscription, from: current })
         subscription.start()
       }
@@ -180,7 +182,7 @@ t.test('a reader that stays behind more events than are kept is given up, and th
   const slow = new FramesReader('chatterbot.v1.json')
   const fast = new FramesReader('chatterbot.v1.json')
   const [, second] = [slow, fast].map((reader) => {
-    const subscription = feed.subscribe(reader, null)
+    const subscription = feed.subscribe(reader, null, ignore)
     subscription.start()
     return subscription
   })
@@ -204,7 +206,7 @@ t.test('the first text goes at once, the rest in step, one frame for all that ca
   const feed = new Feed(1, flusher)
   const reader = new FramesReader('chatterbot.v1.json')
   const turnId = turnIds[0] as string
-  feed.subscribe(reader, null).start()
+  feed.subscribe(reader, null, ignore).start()
   feed.emit(started(turnId, 1))
   feed.show(turnId, 1, 'a')
   await new Promise(setImmediate)
@@ -227,7 +229,7 @@ t.test('text that comes after a while goes at once, what comes soon after waits 
   const feed = new Feed(1, flusher)
   const reader = new FramesReader('chatterbot.v1.json')
   const turnId = turnIds[0] as string
-  feed.subscribe(reader, null).start()
+  feed.subscribe(reader, null, ignore).start()
   const turn = (): Promise<void> => new Promise(setImmediate)
   const shown = (): string | undefined => reader.shown.get(turnId)?.text
   feed.show(turnId, 1, 'a')
@@ -259,8 +261,8 @@ t.test('what goes to one connection at a time leaves in one write, of however ma
   const feeds = [0, 1, 2].map((n) => new Feed(n, flusher))
   const all = new FramesReader('chatterbot.v1.json')
   const one = new FramesReader('chatterbot.v1.msgpack')
-  for (const feed of feeds) feed.subscribe(all, null).start()
-  feeds[0]?.subscribe(one, null).start()
+  for (const feed of feeds) feed.subscribe(all, null, ignore).start()
+  feeds[0]?.subscribe(one, null, ignore).start()
   const told = (): unknown => [all, one].map(({ frames, writes }) => ({ frames, writes }))
   for (const [n, feed] of feeds.entries()) feed.emit(started(turnIds[n] as string, 1))
   for (const [n, feed] of feeds.entries()) feed.show(turnIds[n] as string, 1, 'first')
@@ -282,7 +284,7 @@ t.test('where nobody wants text as it comes, it waits for the end, and costs no 
   const other = new FramesReader('chatterbot.v1.json')
   const turnId = turnIds[0] as string
   for (const reader of [whole, other]) {
-    const subscription = feed.subscribe(reader, null)
+    const subscription = feed.subscribe(reader, null, ignore)
     subscription.setPace('whole')
     subscription.start()
   }
@@ -305,7 +307,7 @@ t.test('a client may close its subscription on what it is told', async (t) => {
   const feed = new Feed(1, { markDirty: () => undefined, held: false })
   const turnId = turnIds[0] as string
   const told: string[] = []
-  const subscription = feed.subscribe({ writable: true, delta: () => told.push('delta'), event: ({ type }) => { told.push(type); subscription.close() }, fellBehind: () => told.push('behind') }, null)
+  const subscription = feed.subscribe({ writable: true, delta: () => told.push('delta'), event: ({ type }) => { told.push(type); subscription.close() }, fellBehind: () => told.push('behind') }, null, ignore)
   subscription.start()
   feed.emit(started(turnId, 1))
   feed.show(turnId, 1, 'a')
@@ -313,4 +315,34 @@ t.test('a client may close its subscription on what it is told', async (t) => {
   feed.flush()
   t.same(told, ['turn.started'])
   t.notOk(feed.hasAudience)
+})
+
+t.test('who hears of a conversation is told once that it has moved, and hears no more; its owner is told of each who leaves', async (t) => {
+  let left = 0
+  const told: string[] = []
+  const feed = new Feed(1, { markDirty: () => undefined, held: false }, { left: () => (left += 1) })
+  const [reader, gone] = [new FramesReader('chatterbot.v1.json'), new FramesReader('chatterbot.v1.json')]
+  const leaves = feed.subscribe(gone, null, () => told.push('one that left'))
+  // Its news makes another leave, which then is told nothing.
+  feed.subscribe(reader, null, () => {
+    told.push('first')
+    second.close()
+  }).start()
+  const second = feed.subscribe(reader, null, () => told.push('second'))
+  const untap = feed.tap({ show: () => told.push('text'), emit: () => told.push('event'), moved: () => told.push('tap') })
+  leaves.close()
+  leaves.close()
+  t.equal(left, 1)
+  feed.moved()
+  t.same(told, ['first', 'tap'])
+  t.equal(left, 3)
+  untap()
+  untap()
+  t.equal(left, 4)
+  t.notOk(feed.hasAudience)
+  feed.emit(started(turnIds[0] as string, 1))
+  feed.flush()
+  t.equal(reader.frames, 0)
+  feed.moved()
+  t.same(told, ['first', 'tap'])
 })

@@ -34,13 +34,25 @@ export interface FeedSchedule {
 export interface FeedTap {
   show(turnId: string, attempt: number, text: string): void
   emit(event: ServerEvent): void
+  /** The conversation is not this process's any more: nothing follows. */
+  moved(): void
 }
+
+export interface FeedOwner {
+  /** A subscriber or a tap is gone. */
+  left(): void
+}
+
+/** Most conversations rest, with one subscriber and no tap: an empty set would be as large as all else here. */
+const none: readonly never[] = []
 
 export class Feed {
   readonly #conversationId: number
   readonly #schedule: FeedSchedule
-  readonly #subscribers = new Set<Subscriber>()
-  readonly #taps = new Set<FeedTap>()
+  readonly #owner: FeedOwner | null
+  /** Never changed but for another list, so that it may be gone through while somebody leaves. */
+  #subscribers: readonly Subscriber[] = none
+  #taps: readonly FeedTap[] = none
   /** Subscribers that get text as it comes: where there is none, text needs no flush. */
   #live = 0
   #entries: Entry[] = []
@@ -48,16 +60,17 @@ export class Feed {
   #base = 0
   #current: TurnText | null = null
   /** The delta encoded last for each codec: most subscribers stand at the same place. */
-  #lastDelta: Partial<Record<Subprotocol, { readonly of: TurnText; readonly offset: number; readonly end: number; readonly frame: Frame }>> = {}
+  #lastDelta: Partial<Record<Subprotocol, { readonly of: TurnText; readonly offset: number; readonly end: number; readonly frame: Frame }>> | null = null
 
-  constructor(conversationId: number, schedule: FeedSchedule) {
+  constructor(conversationId: number, schedule: FeedSchedule, owner: FeedOwner | null = null) {
     this.#conversationId = conversationId
     this.#schedule = schedule
+    this.#owner = owner
   }
 
   /** Whether anybody hears of it, here or at another edge. */
   get hasAudience(): boolean {
-    return this.#subscribers.size > 0 || this.#taps.size > 0
+    return this.#subscribers.length > 0 || this.#taps.length > 0
   }
 
   /** The text of the turn that runs, as far as it was shown. */
@@ -67,22 +80,34 @@ export class Feed {
 
   /** Returns the function that ends it. */
   tap(tap: FeedTap): () => void {
-    this.#taps.add(tap)
-    return () => this.#taps.delete(tap)
+    this.#taps = [...this.#taps, tap]
+    return () => {
+      if (!this.#taps.includes(tap)) return
+      this.#taps = without(this.#taps, tap)
+      this.#owner?.left()
+    }
   }
 
-  /** A subscriber that will see all events from now on, and of the turn's text what lies beyond `position`. */
-  subscribe(client: FeedClient, position: Readonly<Position> | null): Subscription {
-    const subscriber = new Subscriber(this, this.#conversationId, client, this.#base + this.#entries.length, position)
-    this.#subscribers.add(subscriber)
+  /** A subscriber that will see all events from now on, and of the turn's text what lies beyond `position`. `onMoved`: it is closed, because the conversation is not this process's any more. */
+  subscribe(client: FeedClient, position: Readonly<Position> | null, onMoved: () => void): Subscription {
+    const subscriber = new Subscriber(this, this.#conversationId, client, this.#base + this.#entries.length, position, onMoved)
+    this.#subscribers = [...this.#subscribers, subscriber]
     this.#live += 1
     return subscriber
   }
 
   remove(subscriber: Subscriber): void {
-    if (!this.#subscribers.delete(subscriber)) return
+    if (!this.#subscribers.includes(subscriber)) return
+    this.#subscribers = without(this.#subscribers, subscriber)
     if (subscriber.live) this.#live -= 1
     this.#trim()
+    this.#owner?.left()
+  }
+
+  /** The conversation is not this process's any more. Whoever hears of it is told so, and hears no more. */
+  moved(): void {
+    for (const subscriber of this.#subscribers) if (!subscriber.closed) subscriber.moved()
+    for (const tap of this.#taps) tap.moved()
   }
 
   /** The subscriber's pace has changed. */
@@ -93,7 +118,7 @@ export class Feed {
 
   /** Adds to the text of a turn's attempt. Another attempt than before starts from nothing. */
   show(turnId: string, attempt: number, text: string): void {
-    if (this.#taps.size > 0) for (const tap of this.#taps) tap.show(turnId, attempt, text)
+    for (const tap of this.#taps) tap.show(turnId, attempt, text)
     const current = this.#current
     const same = current !== null && current.turnId === turnId && current.attempt === attempt
     const shown = same ? current : (this.#current = new TurnText(turnId, attempt))
@@ -110,7 +135,7 @@ export class Feed {
     if (ending && text?.turnId === event.turn_id) this.#current = null
     // What was shown of an attempt before is dropped by this event, and must not be sent after it.
     if (event.type === 'turn.started') this.#current = new TurnText(event.turn_id, event.attempt)
-    if (this.#subscribers.size === 0) return
+    if (this.#subscribers.length === 0) return
     this.#entries.push({ event, ends, frames: {} })
     if (this.#entries.length > longestLog) {
       this.#entries.shift()
@@ -125,7 +150,7 @@ export class Feed {
   }
 
   /** Null while nothing may be sent: the feed stays dirty. */
-  due(): Iterable<Subscriber> | null {
+  due(): readonly Subscriber[] | null {
     if (!this.#schedule.held) return this.#subscribers
     this.#schedule.markDirty(this, false)
     return null
@@ -133,7 +158,7 @@ export class Feed {
 
   flushed(): void {
     this.#current?.flushed()
-    this.#lastDelta = {}
+    this.#lastDelta = null
     this.#trim()
   }
 
@@ -190,10 +215,11 @@ export class Feed {
       return true
     }
     const { subprotocol } = subscriber.framed
-    let last = this.#lastDelta[subprotocol]
+    const lastDelta = (this.#lastDelta ??= {})
+    let last = lastDelta[subprotocol]
     if (last === undefined || last.of !== text || last.offset !== offset || last.end !== end) {
       last = { of: text, offset, end, frame: encodeDelta(subprotocol, text.turnId, text.attempt, offset, end, text.from(offset)) }
-      this.#lastDelta[subprotocol] = last
+      lastDelta[subprotocol] = last
     }
     subscriber.framed.send(last.frame)
     return true
@@ -209,4 +235,8 @@ export class Feed {
       this.#base = least
     }
   }
+}
+
+function without<T>(list: readonly T[], one: T): readonly T[] {
+  return list.length === 1 ? none : list.filter((each) => each !== one)
 }

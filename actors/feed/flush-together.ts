@@ -7,7 +7,7 @@ import type { Subscriber } from './subscriber.ts'
 
 interface Due {
   /** Null where nothing may be sent of it now. */
-  due(): Iterable<Subscriber> | null
+  due(): readonly Subscriber[] | null
   /** Its subscribers are up to date, as far as they can be. */
   flushed(): void
 }

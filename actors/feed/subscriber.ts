@@ -24,6 +24,7 @@ export class Subscriber implements Subscription {
   readonly framed: ClientConnection | null
   readonly parts: PartsClient | null
   readonly #feed: Feeding
+  readonly #onMoved: () => void
   /** Of the next event. */
   index: number
   started = false
@@ -33,8 +34,9 @@ export class Subscriber implements Subscription {
   /** Of those that are flushed over the same connection. */
   next: Subscriber | null = null
 
-  constructor(feed: Feeding, conversationId: number, client: FeedClient, index: number, position: Readonly<Position> | null) {
+  constructor(feed: Feeding, conversationId: number, client: FeedClient, index: number, position: Readonly<Position> | null, onMoved: () => void) {
     this.#feed = feed
+    this.#onMoved = onMoved
     this.conversationId = conversationId
     this.client = client
     this.framed = 'subprotocol' in client ? client : null
@@ -72,5 +74,11 @@ export class Subscriber implements Subscription {
   close(): void {
     this.closed = true
     this.#feed.remove(this)
+  }
+
+  /** Nothing of what was lost may follow the news that it was. */
+  moved(): void {
+    this.close()
+    this.#onMoved()
   }
 }

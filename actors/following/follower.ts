@@ -17,7 +17,7 @@ export class Follower implements FeedTap {
   readonly actor: ConversationActor
   readonly #post: Post
   readonly #untap: () => void
-  readonly #forget: () => void
+  readonly #gone: (follower: Follower) => void
   #sequence = 0
   /** Not sent yet: more text of the same attempt joins it. */
   #open: TextItem | null = null
@@ -30,12 +30,8 @@ export class Follower implements FeedTap {
     this.#post = post
     const { shown } = actor.feed
     this.#send('start', shown === null ? null : { turn_id: shown.turnId, attempt: shown.attempt, text: shown.text }, true)
+    this.#gone = gone
     this.#untap = actor.feed.tap(this)
-    this.#forget = actor.onMoved(() => {
-      this.#send('moved', null, true)
-      this.end()
-      gone(this)
-    })
   }
 
   /** Of the newest item. */
@@ -67,10 +63,14 @@ export class Follower implements FeedTap {
     this.#open = null
   }
 
+  moved(): void {
+    this.#send('moved', null, true)
+    this.end()
+    this.#gone(this)
+  }
+
   end(): void {
     this.#untap()
-    this.#forget()
-    this.actor.left()
   }
 
   #send<Kind extends FollowedItem[3]>(kind: Kind, content: Extract<FollowedItem, readonly [number, number, number, Kind, unknown]>[4], urgent: boolean): void {

@@ -3,7 +3,7 @@ import type { FollowedItem } from '../../protocol/bus/following.ts'
 import type { ReplyOf } from '../../protocol/websocket/messages.ts'
 import type { FeedClient, Subscription } from '../conversation-service.ts'
 import { subscribeAfter } from '../feed/after-snapshot.ts'
-import { Feed, type FeedSchedule } from '../feed/feed.ts'
+import { Feed, type FeedOwner, type FeedSchedule } from '../feed/feed.ts'
 
 export interface Opened {
   readonly opened: ReplyOf<'conversation.open'>
@@ -17,7 +17,7 @@ interface Opening {
   readonly reject: (error: Error) => void
 }
 
-export class Mirror {
+export class Mirror implements FeedOwner {
   readonly conversationId: number
   readonly id: number
   /** The owner's. */
@@ -25,7 +25,6 @@ export class Mirror {
   readonly createdAt: number
   readonly #feed: Feed
   readonly #openings = new Map<number, Opening>()
-  readonly #movedListeners = new Set<() => void>()
   readonly #onUnused: (mirror: Mirror) => void
   #sequence = 0
   #ended = false
@@ -36,7 +35,7 @@ export class Mirror {
     this.node = options.node
     this.createdAt = options.createdAt
     this.#onUnused = options.onUnused
-    this.#feed = new Feed(options.conversationId, options.feeds)
+    this.#feed = new Feed(options.conversationId, options.feeds, this)
   }
 
   /** Of the newest item taken. */
@@ -87,38 +86,21 @@ export class Mirror {
     this.#ended = true
     for (const { reject } of this.#openings.values()) reject(error)
     this.#openings.clear()
-    for (const listener of this.#movedListeners) listener()
-    this.#movedListeners.clear()
+    this.#feed.moved()
   }
 
   #opened(number: number, opened: ReplyOf<'conversation.open'>): void {
     const opening = this.#openings.get(number)
     if (opening === undefined) return
     this.#openings.delete(number)
-    const inner = subscribeAfter(opened, this.#feed, opening.client)
-    const onMoved = (): void => {
-      // Nothing of what was lost may follow the news that it was.
-      inner.close()
-      opening.onMoved()
-    }
-    this.#movedListeners.add(onMoved)
-    opening.resolve({
-      opened,
-      subscription: {
-        conversationId: this.conversationId,
-        start: () => inner.start(),
-        pump: () => inner.pump(),
-        setPace: (pace) => inner.setPace(pace),
-        close: () => {
-          inner.close()
-          this.#movedListeners.delete(onMoved)
-          this.#endIfUnused()
-        },
-      },
-    })
+    opening.resolve({ opened, subscription: subscribeAfter(opened, this.#feed, opening.client, opening.onMoved) })
+  }
+
+  left(): void {
+    this.#endIfUnused()
   }
 
   #endIfUnused(): void {
-    if (!this.#ended && this.#movedListeners.size === 0 && this.#openings.size === 0) this.#onUnused(this)
+    if (!this.#ended && !this.#feed.hasAudience && this.#openings.size === 0) this.#onUnused(this)
   }
 }

@@ -16,7 +16,7 @@ import type { ConversationState } from '../conversation/state.ts'
 import { rules } from '../conversation/rules.ts'
 import { turnFromRow, type Turn } from '../conversation/turn.ts'
 import type { EndedTurn } from '../limits/turn-accounts.ts'
-import { Feed, type FeedSchedule } from '../feed/feed.ts'
+import { Feed, type FeedOwner, type FeedSchedule } from '../feed/feed.ts'
 import { attach, isGeneratedStill } from './attaching.ts'
 import type { BridgeRequest } from './bridge-control.ts'
 import { Mailbox } from './mailbox.ts'
@@ -53,15 +53,15 @@ export interface ActorHost {
   pause(attempt: number): Promise<void>
 }
 
-export class ConversationActor {
+export class ConversationActor implements FeedOwner {
   readonly conversationId: number
   readonly feed: Feed
   readonly #host: ActorHost
   readonly #mailbox = new Mailbox(mailboxCapacity)
-  readonly #waiting = new Map<number, (answer: Answer) => void>()
-  readonly #movedListeners = new Set<() => void>()
+  /** Null where nobody waits: most conversations rest, and an empty map is as large as all else here. */
+  #waiting: Map<number, (answer: Answer) => void> | null = null
   /** Unfinished turns that are written to their end, whether anybody listens or not. */
-  readonly #kept = new Set<string>()
+  #kept: Set<string> | null = null
   /** Without what is gathered: `state` has both. */
   #current: ConversationState
   #gathered: GatheredText | null = null
@@ -79,7 +79,7 @@ export class ConversationActor {
     this.#token = token
     this.#toMake = toMake
     this.conversationId = conversation.conversationId
-    this.feed = new Feed(conversation.conversationId, host.feeds)
+    this.feed = new Feed(conversation.conversationId, host.feeds, this)
     this.#idleSince = this.#unheardSince = host.now()
     // A run is taken to live until its bridge was asked: else its job could be granted anew before the answer.
     const turns = unfinished.map(turnFromRow).map((turn) => (turn.state === 'resuming' ? { ...turn, heardAt: host.now() } : turn)).sort((a, b) => Number(a.state === 'waiting') - Number(b.state === 'waiting') || a.replyMessageId - b.replyMessageId)
@@ -146,7 +146,7 @@ export class ConversationActor {
     return this.feed.hasAudience ? 0 : this.#host.now() - this.#unheardSince
   }
 
-  /** A client, or another edge's clients, had it open until now. */
+  /** One of those who had it open, a client or another edge, has not any more. */
   left(): void {
     this.#unheardSince = this.#host.now()
     this.touch()
@@ -154,11 +154,11 @@ export class ConversationActor {
 
   /** Of an unfinished turn: it is not to be stopped for want of listeners. The next owner does not know. */
   keep(turnId: string): void {
-    if (this.state.turns.some((turn) => turn.turnId === turnId)) this.#kept.add(turnId)
+    if (this.state.turns.some((turn) => turn.turnId === turnId)) (this.#kept ??= new Set()).add(turnId)
   }
 
   keeps(turnId: string): boolean {
-    return this.#kept.has(turnId)
+    return this.#kept?.has(turnId) === true
   }
 
   /** It was used just now. */
@@ -170,11 +170,6 @@ export class ConversationActor {
   hears(turnId: string): boolean {
     const turn = this.state.turns.find((each) => each.turnId === turnId)
     return turn !== undefined && turn.run > 0 && this.#host.now() - turn.heardAt < rules.runSilenceMs
-  }
-
-  onMoved(listener: () => void): () => void {
-    this.#movedListeners.add(listener)
-    return () => this.#movedListeners.delete(listener)
   }
 
   /** Whether a durable event would be refused at once. */
@@ -195,12 +190,12 @@ export class ConversationActor {
   perform(makeEvent: (key: number) => DurableEvent | Promise<DurableEvent>, patience?: number): Promise<Answer | undefined> {
     const key = this.#nextKey++
     return new Promise((resolve, reject) => {
-      this.#waiting.set(key, resolve)
+      ;(this.#waiting ??= new Map()).set(key, resolve)
       this.#mailbox
         .run(async () => this.#apply(await makeEvent(key)), patience)
         // A step that another owner's claim cut off has no answer of its own.
         .then(() => (this.#dropped ? reject(new ChatError('moved')) : resolve(undefined)), reject)
-        .finally(() => this.#waiting.delete(key))
+        .finally(() => this.#forgetWaiting(key))
     })
   }
 
@@ -235,8 +230,7 @@ export class ConversationActor {
     for (const turn of this.state.turns) this.#host.turnRemoved(turn.turnId)
     void this.#mailbox.close(new ChatError('moved'))
     this.#host.dropped(this)
-    for (const listener of this.#movedListeners) listener()
-    this.#movedListeners.clear()
+    this.feed.moved()
   }
 
   /** Text that follows may belong elsewhere: it is looked at anew. */
@@ -279,7 +273,7 @@ export class ConversationActor {
 
   async #write(effect: Extract<Effect, { type: 'write' }>): Promise<ConversationEvent> {
     try {
-      const write = { ...effect.write, conversationId: this.conversationId, token: this.#token, ...(this.#toMake === null ? {} : { make: this.#toMake }) }
+      const write = { conversationId: this.conversationId, token: this.#token, ...effect.write, ...(this.#toMake === null ? {} : { make: this.#toMake }) }
       const result = await this.#host.store.write(write, effect.refusable ? { giveUpAfterMs: patienceMs } : {})
       this.#host.contexts.committed(this.conversationId, this.state.turns, write, result)
       if (result.status === 'committed') {
@@ -379,15 +373,20 @@ export class ConversationActor {
   }
 
   #answer(key: number, answer: Answer): void {
-    const waiting = this.#waiting.get(key)
-    this.#waiting.delete(key)
+    const waiting = this.#waiting?.get(key)
+    this.#forgetWaiting(key)
     waiting?.(answer)
+  }
+
+  #forgetWaiting(key: number): void {
+    this.#waiting?.delete(key)
+    if (this.#waiting?.size === 0) this.#waiting = null
   }
 
   #indexTurns(before: readonly Turn[], after: readonly Turn[]): void {
     for (const { turnId } of before) {
       if (after.some((other) => other.turnId === turnId)) continue
-      this.#kept.delete(turnId)
+      this.#kept?.delete(turnId)
       this.#host.turnRemoved(turnId)
     }
     for (const turn of after) if (!before.some((other) => other.turnId === turn.turnId)) this.#host.turnAdded(turn.turnId, this)

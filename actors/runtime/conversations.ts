@@ -258,7 +258,7 @@ export class Conversations implements ConversationService {
     const reply = ended ? await store.reply(row.conversationId, row.replyMessageId) : null
     // Gone meanwhile, with its conversation.
     if (ended && reply === null) return null
-    return { ...row, model: reply?.message.model ?? row.model, reply }
+    return { reply, ...row, model: reply?.message.model ?? row.model }
   }
 
   /** The oldest is forgotten where there are too many: then it is looked up. */
@@ -285,5 +285,5 @@ function summary(row: ConversationRow): ConversationSummary {
 }
 
 function statusOf(conversation: ConversationState, turn: Turn): TurnStatus {
-  return { ...turn, conversationId: conversation.conversationId, userId: conversation.userId, model: turn.model ?? turn.requestedModel, reply: null }
+  return { conversationId: conversation.conversationId, userId: conversation.userId, reply: null, ...turn, model: turn.model ?? turn.requestedModel }
 }

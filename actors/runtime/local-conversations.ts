@@ -45,7 +45,7 @@ export class LocalConversations {
   }
 
   open(actor: ConversationActor, command: CommandOf<'conversation.open'>, client: FeedClient, onMoved: () => void): Promise<{ readonly opened: ReplyOf<'conversation.open'>; readonly subscription: Subscription }> {
-    return this.snapshot(actor, command, (opened) => ({ opened, subscription: subscription(actor, subscribeAfter(opened, actor.feed, client), onMoved) }))
+    return this.snapshot(actor, command, (opened) => ({ opened, subscription: subscribeAfter(opened, actor.feed, client, onMoved) }))
   }
 
   /** Null where the turn is not among the unfinished ones. Reads nothing from the store. */
@@ -57,7 +57,7 @@ export class LocalConversations {
     if (followed === undefined) return null
     const turn = turnSnapshot(followed, { turn_id: turnId, ...position })
     // Of another turn that runs, all text comes: nobody needs it, and it is not known here where it stands.
-    return { turn, subscription: subscription(actor, subscribeAfter({ turns: [turn] }, actor.feed, client), onMoved) }
+    return { turn, subscription: subscribeAfter({ turns: [turn] }, actor.feed, client, onMoved) }
   }
 
   async accept(actor: ConversationActor, command: AcceptCommand, origin: Origin): Promise<ReplyOf<'message.send'>> {
@@ -172,23 +172,4 @@ function noLonger(params: Params, most: number | undefined): Params {
 
 function errorOf(answer: Answer | undefined): ChatError {
   return new ChatError(answer?.type === 'error' ? answer.code : 'internal')
-}
-
-function subscription(actor: ConversationActor, inner: Subscription, onMoved: () => void): Subscription {
-  const forget = actor.onMoved(() => {
-    // Nothing of what was lost may follow the news that it was.
-    inner.close()
-    onMoved()
-  })
-  return {
-    conversationId: actor.conversationId,
-    start: () => inner.start(),
-    pump: () => inner.pump(),
-    setPace: (pace) => inner.setPace(pace),
-    close: () => {
-      forget()
-      inner.close()
-      actor.left()
-    },
-  }
 }

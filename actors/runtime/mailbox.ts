@@ -12,7 +12,7 @@ interface Entry {
 
 export class Mailbox {
   readonly #capacity: number
-  readonly #waiting: Entry[] = []
+  #waiting: Entry[] = []
   #draining: Promise<void> | null = null
   #closed: ChatError | null = null
 
@@ -72,5 +72,7 @@ export class Mailbox {
     }
     // In the same turn of the event loop as the last look at the queue: what comes next starts a drain of its own.
     this.#draining = null
+    // An array keeps the room that it once grew to, and most mailboxes rest.
+    this.#waiting = []
   }
 }

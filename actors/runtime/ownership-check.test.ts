@@ -56,7 +56,7 @@ t.test('after a pause nothing is shown before it is known what is owned', async 
   const flusher = new Flusher(() => performance.now(), () => check.holds)
   const feed = new Feed(1, flusher)
   const device = new Device()
-  feed.subscribe(device, null).start()
+  feed.subscribe(device, null, () => t.fail('it has not moved')).start()
   let answered: () => void = () => undefined
   world.answer = () => new Promise((resolve) => (answered = () => resolve([])))
   t.notOk(check.holds)

@@ -77,7 +77,7 @@ async function throughActors(): Promise<void> {
     const actor = new ConversationActor(host, { epoch: 1, node: 'edge-1', bootId: 'boot' }, conversation, [queued])
     const sink = new Sink()
     sinks.push(sink)
-    actor.feed.subscribe(sink, null).start()
+    actor.feed.subscribe(sink, null, () => undefined).start()
     await actor.perform((key) => ({ type: 'begin', key, now: 0, turnId, bridge, defaultModel: 'm', fresh: false }))
     actors.set(turnId, actor)
   }

@@ -43,7 +43,7 @@ function throughFeed(turns: number, sockets: number): () => void {
       for (let socket = 0; socket < sockets; socket += 1) {
         const sink = new Sink()
         sinks.push(sink)
-        feed.subscribe(sink, { turnId: turnIdOf(n), attempt: 1, offset: 0 }).start()
+        feed.subscribe(sink, { turnId: turnIdOf(n), attempt: 1, offset: 0 }, () => undefined).start()
       }
       return feed
     })

@@ -92,7 +92,8 @@ export class ChatChunks {
   }
 
   #chunk(delta: ChatCompletionDelta, finish_reason: ChatFinishReason | null): ChatCompletionChunk {
-    return { ...fields(this.#head), object: 'chat.completion.chunk', choices: [{ index: 0, delta, logprobs: null, finish_reason }], ...(this.#includeUsage ? { usage: null } : {}) }
+    const { id, created, model } = this.#head
+    return { id, created, model, system_fingerprint: null, object: 'chat.completion.chunk', choices: [{ index: 0, delta, logprobs: null, finish_reason }], ...(this.#includeUsage ? { usage: null } : {}) }
   }
 }
 

@@ -27,7 +27,6 @@ class Owner implements Service {
   refusals: ChatError[] = []
   opened = 0
   #feed = new Feed(1, { markDirty: () => undefined, held: false })
-  #moved: (() => void)[] = []
 
   begin(): void {
     this.#feed.emit({ type: 'turn.started', conversation_id: 1024, turn_id: turnId, user_message_id: 2048, message_id: 3072, attempt: this.attempt, model: 'm' })
@@ -54,11 +53,10 @@ class Owner implements Service {
   /** The next owner holds nothing of the text until it has attached. */
   move(resuming: boolean): void {
     if (this.ended === null) this.resuming = resuming
+    const before = this.#feed
     this.#feed = new Feed(1, { markDirty: () => undefined, held: false })
     if (this.ended === null && !resuming && this.text !== '') this.#feed.show(turnId, this.attempt, this.text)
-    const listeners = this.#moved
-    this.#moved = []
-    for (const listener of listeners) listener()
+    before.moved()
   }
 
   attach(): void {
@@ -98,8 +96,7 @@ class Owner implements Service {
     const text = this.resuming ? '' : this.text.slice(offset)
     const state = this.resuming ? ('resuming' as const) : ('running' as const)
     const snapshot = { turn_id: turnId, user_message_id: 2048, message_id: 3072, attempt: this.attempt, offset, end: offset + text.length, text, state, model: 'm' }
-    this.#moved.push(onMoved)
-    return { turn: snapshot, subscription: subscribeAfter({ turns: [snapshot] }, this.#feed, client) }
+    return { turn: snapshot, subscription: subscribeAfter({ turns: [snapshot] }, this.#feed, client, onMoved) }
   }
 
   async turn(): Promise<TurnStatus> {

@@ -88,12 +88,7 @@ export class Session implements ConnectionOwner {
     this.#client = client
     this.connection = connect(this)
     this.#rate = new FrameRate(context.limits.frames_per_second, context.monotonic())
-    this.#conversations = new OpenConversations({
-      service: context.service,
-      connection: this.connection,
-      most: context.limits.open_conversations,
-      onMoved: (conversationId) => this.connection.reply({ type: 'conversation.closed', conversation_id: conversationId }),
-    })
+    this.#conversations = new OpenConversations(context, this.connection)
   }
 
   /** One frame. Its bytes are valid only until this returns. */
@@ -247,7 +242,7 @@ export class Session implements ConnectionOwner {
     if (!this.#context.join(this, userId, plan.sockets)) return this.#fail(ref, new ChatError('too_many_connections'))
     this.#context.identified(this, identity)
     this.#stage = 'open'
-    this.#answer(ref, { type: 'welcome', session_id: randomUUID(), user_id: userId, node_id: node, ...expiry(identity), limits: { ...limits, ...toldOf(plan) }, load: this.#context.load() })
+    this.#answer(ref, { type: 'welcome', session_id: randomUUID(), user_id: userId, node_id: node, ...expiry(identity), limits: { plan: plan.name, ...limits, ...toldOf(plan) }, load: this.#context.load() })
     const early = this.#early
     this.#early = []
     for (const command of early) this.#take(command)
@@ -299,6 +294,8 @@ export class Session implements ConnectionOwner {
     if (this.#orderedRuns || !this.connection.writable) return
     const command = this.#ordered.shift()
     if (command === undefined) return
+    // An array keeps the room that it once grew to, and most connections rest.
+    if (this.#ordered.length === 0) this.#ordered = []
     this.#orderedRuns = true
     const next = (): void => {
       this.#orderedRuns = false
@@ -348,7 +345,7 @@ export class Session implements ConnectionOwner {
 
   /** `sent` is called once the reply is on its way. */
   #answer(ref: Ref, reply: Reply, sent?: () => void): void {
-    const message = ref === undefined ? reply : { ...reply, ref }
+    const message = ref === undefined ? reply : { ref, ...reply }
     const answered = (): void => {
       this.#unanswered -= 1
       if (sent !== undefined) this.#guard(sent)
@@ -391,5 +388,5 @@ function expiry({ expiresAt }: Identity): { readonly expires_at?: string } {
 /** What a plan limits, beside the WebSockets, of which this is one. */
 function toldOf(plan: Plan): Partial<ConnectionLimits> {
   const told = ['turns_per_minute', 'concurrent_turns', 'tokens_in_per_minute', 'tokens_in_per_day', 'tokens_out_per_minute', 'tokens_out_per_day', 'max_tokens'] as const
-  return { plan: plan.name, ...Object.fromEntries(told.flatMap((name) => (plan[name] === null ? [] : [[name, plan[name]]]))) }
+  return Object.fromEntries(told.flatMap((name) => (plan[name] === null ? [] : [[name, plan[name]]])))
 }

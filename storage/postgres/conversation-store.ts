@@ -164,7 +164,7 @@ export class PostgresConversationStore implements ConversationStore {
 
   async sweep({ olderThan, limit }: { readonly olderThan: number; readonly limit: number }): Promise<readonly SweptTurn[]> {
     const rows = await this.#ofReachable('swept', (shard) => shard.read<StoredTurn & { readonly live_owner: string | null }>(sweepTurns, [olderThan, limit]))
-    const turns = rows.map((row) => ({ ...turnFrom(row), liveOwner: row.live_owner }))
+    const turns = rows.map((row) => ({ liveOwner: row.live_owner, ...turnFrom(row) }))
     return turns.sort((a, b) => a.acceptedAt - b.acceptedAt).slice(0, limit)
   }
 

@@ -63,8 +63,8 @@ export class History {
       try {
         // The page is read after the check, so that it holds at least what the check has seen.
         const [check, rows] = await Promise.all([
-          client.query<{ complete: boolean }>({ ...pageComplete, values: [conversationId, before] }),
-          client.query<StoredMessage & PageRow>({ ...messagesBefore, values }),
+          client.query<{ complete: boolean }>({ values: [conversationId, before], ...pageComplete }),
+          client.query<StoredMessage & PageRow>({ values, ...messagesBefore }),
         ])
         failed = false
         return check.rows[0]?.complete ? rows.rows : null

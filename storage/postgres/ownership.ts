@@ -89,7 +89,7 @@ export class Ownership {
     const conversations = new Map(((loaded?.rows ?? []) as LoadedConversation[]).map((row) => [row.asked, row]))
     const unfinished = new Map<number, TurnRow[]>(ids.map((id) => [id, []]))
     for (const turn of ((turns?.rows ?? []) as StoredTurn[]).map(turnFrom)) unfinished.get(turn.conversationId)?.push(turn)
-    return ids.map((id) => outcome(conversations.get(id), mine.has(id), unfinished.get(id) ?? []))
+    return ids.map((id) => outcome(conversations.get(id), mine.has(id) ? { node, bootId } : null, unfinished.get(id) ?? []))
   }
 
   async #release(releases: readonly Release[]): Promise<void[]> {
@@ -107,12 +107,13 @@ export class Ownership {
   }
 }
 
-function outcome(row: LoadedConversation | undefined, isMine: boolean, unfinished: readonly TurnRow[]): ClaimResult | ChatError {
+/** `me`: where the conversation is this process's now. */
+function outcome(row: LoadedConversation | undefined, me: Pick<OwnerToken, 'node' | 'bootId'> | null, unfinished: readonly TurnRow[]): ClaimResult | ChatError {
   // Asked the wrong shard: whether there is such a conversation is not known here.
   if (row === undefined || !row.in_owned_bucket) return new ChatError('unavailable')
   if (row.id === null) return { status: 'not_found' }
   // Every claim names both, and so does this one.
-  const token = { epoch: row.owner_epoch, node: row.owner_node as string, bootId: row.owner_boot as string }
-  if (!isMine) return { status: 'owned', node: token.node, bootId: token.bootId }
-  return { status: 'claimed', token, conversation: conversationFrom(row), unfinished }
+  if (me === null) return { status: 'owned', node: row.owner_node as string, bootId: row.owner_boot as string }
+  // Not the strings of the row, of which each conversation would keep its own.
+  return { status: 'claimed', token: { epoch: row.owner_epoch, ...me }, conversation: conversationFrom(row), unfinished }
 }

@@ -16,16 +16,16 @@ export interface ServerReady {
 
 type Environment = Readonly<Record<string, string>>
 
-function command(role: 'edge' | 'bridge', env: Environment) {
+export function serverCommand(role: 'edge' | 'bridge', env: Environment) {
   return { command: process.execPath, args: ['--enable-source-maps', programs[role]], env: { PORT: '0', LOG_LEVEL: 'warn', CHATTERBOT_TURNS_PER_MINUTE: '1000000', CHATTERBOT_REQUESTS_PER_MINUTE: '1000000', CHATTERBOT_REQUESTS_PER_ADDRESS: '1000000', CHATTERBOT_CONCURRENT_TURNS: '1000000', CHATTERBOT_STATUS_PORT: '0', CHATTERBOT_NODE_ID: `${role}-1`, ...env } }
 }
 
 export function startServer(t: TestContext | undefined, role: 'edge' | 'bridge', env: Environment): Promise<RunningProcess<ServerReady>> {
   const found = jsonLineWith('ready')
-  return startProcess(t, { ...command(role, env), ready: (line) => found(line) as ServerReady | undefined })
+  return startProcess(t, { ...serverCommand(role, env), ready: (line) => found(line) as ServerReady | undefined })
 }
 
 /** One that is expected to end by itself. */
 export function runServer(role: 'edge' | 'bridge', env: Environment) {
-  return runProgram(command(role, env))
+  return runProgram(serverCommand(role, env))
 }
