@@ -75,7 +75,7 @@ t.test('figures of a busy machine are marked as such', async (t) => {
 
 t.test("only the table between the README's marks is made anew", async (t) => {
   const readme = generatedPages(record, marked).get('README.md') ?? ''
-  t.equal(readme, marked.replace('old', '| what | figure | beside |\n|---|---|---|\n| a frame, `codec` | 2 µs | 4 µs, a peer |'))
+  t.equal(readme, marked.replace('old', '| what | figure | beside |\n|---|---|---|\n| a frame, `codec` | 2 µs | 4 µs, a peer |\n\nAims met: 1 of 3; [which, and why not the others](docs/benchmarks.md#aims).'))
   t.equal(generatedPages(record, readme).get('README.md'), readme)
   t.throws(() => generatedPages(record, '# A project\n'), /has no lines/)
 })

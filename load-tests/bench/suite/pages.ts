@@ -3,7 +3,7 @@ import { readFileSync, rmSync, mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { repositoryPath } from '../../../protocol/docs/repository.ts'
 import { aimLines, resultLines } from '../markdown.ts'
-import type { Circumstances, Result } from '../result.ts'
+import { isMet, type Circumstances, type Result } from '../result.ts'
 import { plotOf } from './plot.ts'
 import type { BenchRecord } from './record.ts'
 
@@ -87,5 +87,7 @@ function readmeWith({ results }: BenchRecord, now: string): string {
   const [from, to] = [now.indexOf(begin), now.indexOf(end)]
   if (from === -1 || to < from) throw new Error(`${readme} has no lines ${begin} and ${end}`)
   const rows = results.flatMap(({ headlines = [], name }) => headlines.map(({ what, figure, beside }) => `| ${what}, \`${name}\` | ${figure} | ${beside} |`))
-  return `${now.slice(0, from + begin.length)}\n| what | figure | beside |\n|---|---|---|\n${rows.join('\n')}\n${now.slice(to)}`
+  const aims = results.flatMap((result) => result.aims ?? [])
+  const verdict = aims.length === 0 ? '' : `\nAims met: ${aims.filter(isMet).length} of ${aims.length}; [which, and why not the others](docs/benchmarks.md#aims).\n`
+  return `${now.slice(0, from + begin.length)}\n| what | figure | beside |\n|---|---|---|\n${rows.join('\n')}\n${verdict}${now.slice(to)}`
 }
