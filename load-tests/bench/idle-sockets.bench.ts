@@ -1,6 +1,7 @@
 /**
  * Resident memory of a server for each client that is connected and says nothing: ChatterBot's beside others'. A quarter as
- * many come first, while the process grows into its work; then as many as are named, in steps.
+ * many come first, while the process grows into its work, and don't count. One figure each: heaps grow in lumps, so that
+ * steps of it would tell nothing.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { memoryMiB } from './cpu-time.ts'
@@ -9,14 +10,13 @@ import { runBenchmark } from './program.ts'
 import type { Contestant, Table } from './result.ts'
 import { holders, type Client, type Holder } from './testing/holders.ts'
 
-const steps = 5
 const atATime = 100
 /** Collectors of garbage run when they like: what is left a while later is taken. */
-const settleMs = 2_000
+const settleMs = 3_000
 const figure = 'resident memory for each'
 
-/** What each socket of the steps took, in KiB. */
-async function measure({ pids, open }: Holder, sockets: number): Promise<number[]> {
+/** KiB for each. */
+async function measure({ pids, open }: Holder, sockets: number): Promise<number> {
   const clients: Client[] = []
   const connect = async (count: number): Promise<number> => {
     const wanted = clients.length + count
@@ -24,16 +24,10 @@ async function measure({ pids, open }: Holder, sockets: number): Promise<number[
     await delay(settleMs)
     return pids.reduce((sum, pid) => sum + memoryMiB(pid), 0) * 1024
   }
-  const samples: number[] = []
-  let before = await connect(Math.ceil(sockets / 4))
-  const each = Math.ceil(sockets / steps)
-  for (let step = 0; step < steps; step += 1) {
-    const after = await connect(each)
-    samples.push((after - before) / each)
-    before = after
-  }
+  const before = await connect(Math.ceil(sockets / 4))
+  const after = await connect(sockets)
   for (const client of clients) client.leave()
-  return samples
+  return (after - before) / sockets
 }
 
 await runBenchmark({
@@ -49,7 +43,7 @@ await runBenchmark({
       const holder = await start().catch((error: unknown) => void leftOut.push({ name, why: String(error) }))
       if (holder === undefined) continue
       try {
-        contestants.push({ name, ...(isOurs ? { isOurs } : {}), figures: [{ name: figure, unit: 'KiB', samples: await measure(holder, sockets) }] })
+        contestants.push({ name, ...(isOurs ? { isOurs } : {}), figures: [{ name: figure, unit: 'KiB', samples: [await measure(holder, sockets)] }] })
       } finally {
         await holder.stop()
       }
