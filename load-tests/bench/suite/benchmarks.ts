@@ -1,30 +1,30 @@
 /** All benchmarks, by their files, in the order in which they run and stand on the page. */
 
-/** What `npm run bench` runs: 25 minutes on two cores, all of them together. */
+/** What `npm run bench` runs: half an hour on two cores, all of them together. What weighs most comes first, as a run that is broken off keeps what it has. */
 export const usual = [
   'streams',
   'crowd',
   'cluster-first-token',
-  'cluster-turns',
   'durable-turns',
-  'jitter',
+  'cluster-memory',
+  'idle-sockets',
+  'reconnect-storm',
   'most-streams',
   'conversation-growth',
   'stored-messages',
-  'cluster-memory',
-  'idle-sockets',
-  'cluster-storm',
-  'reconnect-storm',
   'http-chat',
   'http-stream',
-  'standalone',
-  'group-commit',
   'fan-out',
   'codec',
 ] as const
 
-/** What a decision was made by and changes little after it, or what another measures beside peers: run by `--all`, or when it is named. */
+/** What a decision was made by and changes little after it, or what one of the others measures beside peers: run by `--all`, or when it is named. */
 const settled = [
+  'cluster-turns',
+  'cluster-storm',
+  'jitter',
+  'standalone',
+  'group-commit',
   'cluster-cpu',
   'bridge-stream',
   'delta-intake',
