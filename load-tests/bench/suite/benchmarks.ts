@@ -8,6 +8,7 @@ export const usual = [
   'durable-turns',
   'cluster-memory',
   'idle-sockets',
+  'gc-pauses',
   'reconnect-storm',
   'most-streams',
   'conversation-growth',

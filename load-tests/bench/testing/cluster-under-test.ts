@@ -26,6 +26,8 @@ export interface ClusterOptions {
   readonly profiles?: string
   /** Of edges and bridges, besides what all benchmarks set. */
   readonly env?: Readonly<Record<string, string>>
+  /** Folder for the pauses of all processes, to be read by `readPauses` once they have ended; without a name, none are noted. */
+  readonly pauses?: string
 }
 
 /** CPU seconds by process, this one (the load) and the engine included. */
@@ -45,18 +47,19 @@ export interface ClusterUnderTest {
 const slots = '4096'
 const program = (...parts: string[]): string => path.join(repositoryRoot(), 'dist', ...parts)
 
-/** As `--import` takes it. */
-function profiler(folder: string): string {
-  const address = pathToFileURL(program('load-tests', 'bench', 'testing', 'profile.js'))
+/** The option that preloads a file beside this one, and names it a folder; none where that has no name. */
+function preload(file: string, folder: string | undefined): string[] {
+  if (!folder) return []
+  const address = pathToFileURL(program('load-tests', 'bench', 'testing', file))
   address.searchParams.set('folder', path.resolve(folder))
-  return address.href
+  return ['--import', address.href]
 }
 
 export async function startCluster(options: ClusterOptions): Promise<ClusterUnderTest> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'chatterbot-bench-'))
   // Postgres does not run as root, and has to get in.
   chmodSync(folder, 0o711)
-  const env = !options.profiles ? {} : { NODE_OPTIONS: `--import ${profiler(options.profiles)}` }
+  const nodeOptions = [...preload('profile.js', options.profiles), ...preload('pauses.js', options.pauses)]
   const engine = await startProcess(undefined, {
     command: process.execPath,
     args: [program('load-tests', 'simulated-vllm', 'main.js'), '--tokens-per-second', String(options.tokensPerSecond), '--first-token-ms', String(options.firstTokenMs), '--max-num-seqs', slots, '--reply-tokens', String(options.replyTokens)],
@@ -71,7 +74,7 @@ export async function startCluster(options: ClusterOptions): Promise<ClusterUnde
       '--edges', String(options.edges), '--bridges', String(options.bridges), '--restart-after', options.restartAfter ?? '2s',
     ],
     env: {
-      ...env,
+      ...(nodeOptions.length === 0 ? {} : { NODE_OPTIONS: nodeOptions.join(' ') }),
       LOG_LEVEL: 'warn',
       CHATTERBOT_ENGINE_CONCURRENCY: slots,
       CHATTERBOT_SOCKETS_PER_ADDRESS: '100000',
