@@ -35,6 +35,11 @@ function cpu({ cpu: spent, tokens }: StreamRound, counts: (part: string) => bool
 const isDatabase = (part: string): boolean => part === 'postgres' || part === 'redis'
 const total = (round: StreamRound): number => cpu(round, (part) => !isDatabase(part))
 
+/** In most rounds. */
+function isSaturated({ rounds }: Streamed): boolean {
+  return spread(rounds.map((round) => Number(round.isSaturated))).median > 0
+}
+
 function figure(name: string, unit: string, { rounds }: Streamed, of: (round: StreamRound, index: number) => number): Figure {
   return { name, unit, samples: rounds.map(of) }
 }
@@ -42,9 +47,8 @@ function figure(name: string, unit: string, { rounds }: Streamed, of: (round: St
 function tableOf({ load: { streams, tokens }, floor, contestants }: Level): Table {
   const above = (index: number, of: (round: StreamRound) => number, round: StreamRound): number => of(round) - of(floor.rounds[index] as StreamRound)
   const row = (each: Streamed): Contestant => {
-    const isSaturated = spread(each.rounds.map((round) => Number(round.isSaturated))).median > 0
     return {
-      name: isSaturated ? `${each.name} (saturated)` : each.name,
+      name: isSaturated(each) ? `${each.name} (saturated)` : each.name,
       ...(each.name === ours ? { isOurs: true as const } : {}),
       figures: [
         figure('CPU a million tokens', 's', each, total),
@@ -135,7 +139,7 @@ await runBenchmark({
         if (floor === undefined) throw new Error('there is no floor')
         levels.push({ load: each, floor, contestants })
         // Who cannot keep up with fewer is not asked for more.
-        asked = asked.filter(({ name }) => name === ours || !contestants.find((each) => each.name === name)?.rounds.some(({ isSaturated }) => isSaturated))
+        asked = asked.filter(({ name }) => name === ours || contestants.some((each) => each.name === name && !isSaturated(each)))
       }
       return {
         tables: levels.flatMap((level) => [tableOf(level), partsOf(level)]),
