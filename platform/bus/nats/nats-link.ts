@@ -68,8 +68,9 @@ export class NatsLink {
   write(): void {
     const outgoing = this.#outgoing
     this.#outgoing = []
-    if (this.#status !== 'connected') return
-    for (const { subject, payload, reply, headers } of outgoing) this.connection.publish(subject, payload, { ...(reply === undefined ? {} : { reply }), ...(headers === undefined ? {} : { headers }) })
+    // Its status is told a moment after it is closed.
+    if (this.#status !== 'connected' || this.connection.isClosed()) return
+    for (const { subject, payload, reply = '', headers } of outgoing) this.connection.publish(subject, payload, headers === undefined ? { reply } : { reply, headers })
   }
 
   /** Resolves once the server has all that was sent. Rejects where the connection ends before. */
