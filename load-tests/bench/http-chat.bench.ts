@@ -14,7 +14,7 @@ await runBenchmark({
   options: {
     people: { default: '100', help: 'at once; several, as 1,100,1000, one after the other' },
     rounds: { default: 5, quick: 2, help: 'in which everybody asks each contestant' },
-    warmup: { default: 16, quick: 4, help: 'questions that everybody asks each contestant before' },
+    warmup: { default: 32, quick: 4, help: 'questions that everybody asks each contestant before' },
     tokens: { default: 20, help: 'of a reply' },
     profiles: { default: '', help: "folder for profiles of the cluster's processes; not made without" },
   },

@@ -69,8 +69,8 @@ export async function hold(contest: Contest, leftOut: (name: string, why: string
       contestants.push({ name, port: peer.port, cpu: () => cpuOf(peer) })
     }
 
-    // A process is as quick as it stays only once what it does often is compiled: of ours, after more than a thousand chats.
-    for (const { port } of contestants) await ask(port, specification, contest.kind, { ...contest, questionsEach: contest.warmUpEach })
+    // A process is as quick as it stays only once what it does often is compiled: of ours, after some thousands of chats. At once, which takes a third of the time.
+    await Promise.all(contestants.map(({ port }) => ask(port, specification, contest.kind, { ...contest, questionsEach: contest.warmUpEach })))
     const idleSince = contestants.map(({ cpu }) => cpu())
     await new Promise((resolve) => setTimeout(resolve, idleMs))
     const results = contestants.map(({ name, cpu }, index) => ({ name, idle: (total(since(idleSince[index] as CpuTimes, cpu())) / idleMs) * 1e6, rounds: [] as Round[] }))
