@@ -40,10 +40,15 @@ await runBenchmark({
     const leftOut: { name: string; why: string }[] = []
     for (const { name, isOurs, start } of holders) {
       say(name)
-      const holder = await start().catch((error: unknown) => void leftOut.push({ name, why: String(error) }))
+      const leaveOut = (error: unknown): void => void leftOut.push({ name, why: String(error) })
+      const holder = await start().catch(leaveOut)
       if (holder === undefined) continue
       try {
-        contestants.push({ name, ...(isOurs ? { isOurs } : {}), figures: [{ name: figure, unit: 'KiB', samples: [await measure(holder, sockets)] }] })
+        const kib = await measure(holder, sockets)
+        contestants.push({ name, ...(isOurs ? { isOurs } : {}), figures: [{ name: figure, unit: 'KiB', samples: [kib] }] })
+      } catch (error) {
+        if (isOurs) throw error
+        leaveOut(error)
       } finally {
         await holder.stop()
       }

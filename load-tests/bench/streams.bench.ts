@@ -84,9 +84,9 @@ function loadOf(streams: number, rounds: number): StreamLoad {
 }
 
 const reasons = {
-  edge: 'a frame carries turn, attempt and offset, so that a client may resume at a character, and every text passes a conversation’s state',
-  bridge: 'it checks every event, numbers the text of each turn by attempt and offset, and shows that it is alive',
-  all: 'three processes read, check and write each token where a proxy copies bytes once',
+  edge: 'most of it is not tokens but turns: each is accepted, granted and ended, three commits with their exchanges over NATS and Redis, and few share one at a time; a connection for each stream besides makes every frame a write',
+  bridge: 'it checks every event, numbers the text of each turn by attempt and offset, shows that it is alive, and takes a job, a grant and the confirmation of its end for each turn',
+  all: 'each turn is committed three times and its job goes through a work queue, and three processes read, check and write each token where a proxy copies bytes once',
 }
 
 function aimsOf({ load: { streams }, contestants }: Level): Aim[] {
