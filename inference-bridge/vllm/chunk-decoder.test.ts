@@ -1,25 +1,12 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { vllmFixture } from '../testing/fixtures.ts'
+import { recordedEvents, recordedStreams } from '../testing/fixtures.ts'
 import { ChunkDecoder } from './chunk-decoder.ts'
 import { EngineFailure } from './failure.ts'
 import { decodeStreamChunk } from './stream-chunk.ts'
 
-const recordedStreams = [
-  'chat_stream_continuous_usage.sse',
-  'chat_stream_length.sse',
-  'chat_stream_plain.sse',
-  'chat_stream_stopstring.sse',
-  'chat_stream_unicode.sse',
-  'chat_stream_usage_ids.sse',
-  'err_queue_full_race_http200.sse',
-  'resume_completions_cut50.sse',
-  'resume_full_chat.sse',
-  'sigterm_stream_timeout0.sse',
-]
-
 function recorded(name: string): Buffer[] {
-  return vllmFixture(name).toString().split('\n\n').filter((event) => event.startsWith('data: ')).map((event) => Buffer.from(event.slice('data: '.length)))
+  return recordedEvents(name).map((event) => Buffer.from(event))
 }
 
 /** What a reader gives for an event: a chunk, null, or the failure that it throws. */
@@ -55,9 +42,8 @@ t.test('a recorded stream is hardly parsed, whichever of its forms it has', asyn
     const decoder = new ChunkDecoder()
     for (const event of events.slice(0, 3)) decoder.decode(event, 0, event.length)
     const parses = t.capture(JSON, 'parse', JSON.parse)
-    let whole = 0
     for (let round = 0; round < 20; round++) for (const event of tokens) decoder.decode(event, 0, event.length)
-    whole = parses().filter(({ args: [text] }) => String(text).startsWith('{')).length
+    const whole = parses().filter(({ args: [text] }) => String(text).startsWith('{')).length
     parses.restore()
     t.ok(whole <= 2, `${name}: ${whole} of ${20 * tokens.length} events were parsed`)
   }

@@ -1,23 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { vllmFixture } from '../testing/fixtures.ts'
+import { recordedEvents, recordedStreams, vllmFixture } from '../testing/fixtures.ts'
 import { EngineFailure } from './failure.ts'
 import { SseLimitError, SseParser } from './sse-parser.ts'
 import { decodeStreamChunk } from './stream-chunk.ts'
-
-const recordedStreams = [
-  'chat_stream_continuous_usage.sse',
-  'chat_stream_length.sse',
-  'chat_stream_plain.sse',
-  'chat_stream_stopstring.sse',
-  'chat_stream_unicode.sse',
-  'chat_stream_usage_ids.sse',
-  'err_queue_full_race_http200.sse',
-  'resume_completions_cut50.sse',
-  'resume_full_chat.sse',
-  'sigterm_stream_timeout0.sse',
-  'sse_keepalive_queued.sse',
-]
 
 function parse(pieces: readonly Buffer[], maxEventBytes = 1 << 20): string[] {
   const events: string[] = []
@@ -41,7 +27,7 @@ t.test('a recorded stream gives the same events however it is cut', async (t) =>
   for (const name of recordedStreams) {
     const bytes = vllmFixture(name)
     const whole = parse([bytes])
-    const expected = bytes.toString().split('\n\n').filter((event) => event.startsWith('data: ')).map((event) => event.slice('data: '.length))
+    const expected = recordedEvents(name)
     t.strictSame(whole, expected, name)
     t.ok(whole.length > 0)
     t.strictSame(parse([...bytes].map((byte) => Buffer.of(byte))), expected, `${name}, byte by byte`)

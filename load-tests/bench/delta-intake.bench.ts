@@ -6,13 +6,13 @@ import { decodeDeltaBatch, encodeBus } from '../../protocol/bus/codec.ts'
 import { busVersion } from '../../protocol/bus/subjects.ts'
 import { encodeDelta } from '../../protocol/websocket/codec.ts'
 import { tokenIdsToBytes } from '../../protocol/bus/token-ids.ts'
-import type { ClientConnection } from '../../actors/conversation-service.ts'
 import type { Feed } from '../../actors/feed/feed.ts'
 import { flushTogether } from '../../actors/feed/flush-together.ts'
 import { ConversationActor, type ActorHost } from '../../actors/runtime/actor.ts'
 import { DeltaIntake } from '../../actors/runtime/delta-intake.ts'
 import { compare } from './compare.ts'
 import { runBenchmark } from './program.ts'
+import { requireText, Sink, turnIdOf } from './testing/sink.ts'
 
 const turns = 1_000
 const tokens = 200
@@ -24,25 +24,7 @@ const bridge = 'bridge-1'
 /** The first that an owner grants of a turn that it found in the store. */
 const run = 2
 
-class Sink implements ClientConnection {
-  readonly subprotocol = 'chatterbot.v1.json'
-  readonly writable = true
-  bytes = 0
-
-  send(frame: string | Uint8Array): void {
-    this.bytes += frame.length
-  }
-
-  cork(work: () => void): void {
-    work()
-  }
-
-  fellBehind(): void {
-    throw new Error('a sink never falls behind')
-  }
-}
-
-const turnIds = Array.from({ length: turns }, (_, n) => `01932f5e-0000-7000-8000-${String(n).padStart(12, '0')}`)
+const turnIds = Array.from({ length: turns }, (_, n) => turnIdOf(n))
 
 /** Of each token of all turns. */
 const batches = Array.from({ length: tokens }, (_, at) =>
@@ -91,7 +73,7 @@ async function throughActors(): Promise<void> {
     flushTogether(dirty)
     dirty.clear()
   }
-  check(sinks)
+  requireText(sinks, tokens * token.length)
 }
 
 function withoutState(): void {
@@ -111,11 +93,7 @@ function withoutState(): void {
       reply.tail = ''
     }
   }
-  check([...replies.values()].map(({ sink }) => sink))
-}
-
-function check(sinks: readonly Sink[]): void {
-  if (sinks.some(({ bytes }) => bytes < tokens * token.length)) throw new Error('text was lost')
+  requireText([...replies.values()].map(({ sink }) => sink), tokens * token.length)
 }
 
 await runBenchmark({

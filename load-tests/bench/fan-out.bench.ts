@@ -1,39 +1,17 @@
 /** What the feed costs to bring text to many connections, against a frame encoded and sent for each token and connection. */
 import { encodeDelta } from '../../protocol/websocket/codec.ts'
-import type { ClientConnection } from '../../actors/conversation-service.ts'
 import { Feed } from '../../actors/feed/feed.ts'
 import { flushTogether } from '../../actors/feed/flush-together.ts'
 import { compare } from './compare.ts'
 import { headline } from './headlines.ts'
 import { runBenchmark } from './program.ts'
 import type { Table } from './result.ts'
+import { requireText, Sink, turnIdOf } from './testing/sink.ts'
 
 const tokens = 200
 /** Tokens between two flushes: 50 a second at 25 ms makes 1.25, and bursts make more. */
 const tokensAFlush = 2
 const token = ' token'
-
-class Sink implements ClientConnection {
-  readonly subprotocol = 'chatterbot.v1.json'
-  readonly writable = true
-  bytes = 0
-
-  send(frame: string | Uint8Array): void {
-    this.bytes += frame.length
-  }
-
-  cork(work: () => void): void {
-    work()
-  }
-
-  fellBehind(): void {
-    throw new Error('a sink never falls behind')
-  }
-}
-
-function turnIdOf(n: number): string {
-  return `01932f5e-0000-7000-8000-${String(n).padStart(12, '0')}`
-}
 
 function throughFeed(turns: number, sockets: number): () => void {
   return () => {
@@ -51,7 +29,7 @@ function throughFeed(turns: number, sockets: number): () => void {
       for (const [turn, feed] of feeds.entries()) feed.show(turnIdOf(turn), 1, token)
       if (n % tokensAFlush === 0) flushTogether(feeds)
     }
-    if (sinks.some(({ bytes }) => bytes < tokens * token.length)) throw new Error('text was lost')
+    requireText(sinks, tokens * token.length)
   }
 }
 

@@ -2,10 +2,8 @@
  * POST /chat, answered once its reply is stored: ChatterBot's cluster beside the specification's own design. CPU of the
  * servers a chat, and what is added to the time that the engine takes for the same reply when it is asked directly.
  */
-import { headline } from './headlines.ts'
 import { numbersOf, runBenchmark } from './program.ts'
-import type { Headline, Table } from './result.ts'
-import { failuresOf, hold, tablesOf } from './testing/http-contest.ts'
+import { holdEach } from './testing/http-contest.ts'
 
 await runBenchmark({
   name: 'http-chat',
@@ -18,22 +16,17 @@ await runBenchmark({
     tokens: { default: 20, help: 'of a reply' },
     profiles: { default: '', help: "folder for profiles of the cluster's processes; not made without" },
   },
-  run: async ({ people, rounds, warmup, tokens, profiles }, say) => {
-    const tables: Table[] = []
-    const headlines: Headline[] = []
-    const remarks: string[] = []
-    const leftOut = new Map<string, string>()
-    for (const count of numbersOf(people)) {
-      say(`${count} people`)
+  run: ({ people, rounds, warmup, tokens, profiles }, say) =>
+    holdEach(numbersOf(people), say, (count) => {
       // The engine takes the longer the more ask, so that everyone is asked some hundred times a second.
       const firstTokenMs = count < 10 ? 50 : count * 5
-      const contest = { kind: 'chat', people: count, questionsEach: count < 10 ? 40 : 4, withinMs: count < 10 ? 0 : firstTokenMs, tokens, tokensPerSecond: 100, firstTokenMs, rounds, warmUpEach: warmup, profiles } as const
-      const results = await hold(contest, (name, why) => leftOut.set(name, why))
-      const [table, parts] = tablesOf(`Chats with replies of ${tokens} tokens, ${count} at once`, results, 'chat', 1, 'time')
-      tables.push(...[table, parts].filter((each) => each !== undefined))
-      remarks.push(...failuresOf(results))
-      if (count === 100 && table !== undefined) headlines.push(headline(`CPU of \`POST /chat\`, ${tokens} tokens, stored, 100 people at once`, table, 'FastAPI + httpx', 'FastAPI + aiohttp'))
-    }
-    return { tables, headlines, remarks, leftOut: [...leftOut].map(([name, why]) => ({ name, why })) }
-  },
+      return {
+        contest: { kind: 'chat', people: count, questionsEach: count < 10 ? 40 : 4, withinMs: count < 10 ? 0 : firstTokenMs, tokens, tokensPerSecond: 100, firstTokenMs, rounds, warmUpEach: warmup, profiles },
+        title: `Chats with replies of ${tokens} tokens, ${count} at once`,
+        unit: 'chat',
+        unitsEach: 1,
+        heard: 'time',
+        headline: count === 100 ? `CPU of \`POST /chat\`, ${tokens} tokens, stored, 100 people at once` : undefined,
+      }
+    }),
 })

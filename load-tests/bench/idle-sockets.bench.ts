@@ -7,8 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { memoryMiB } from './cpu-time.ts'
 import { headline } from './headlines.ts'
 import { runBenchmark } from './program.ts'
-import type { Contestant, Table } from './result.ts'
-import { holders, type Client, type Holder } from './testing/holders.ts'
+import type { Table } from './result.ts'
+import { holders, measureEach, type Client, type Holder } from './testing/holders.ts'
 
 const atATime = 100
 /** Collectors of garbage run when they like: what is left a while later is taken. */
@@ -36,23 +36,7 @@ await runBenchmark({
   question: 'What does a client who is connected and silent cost a server, in memory?',
   options: { sockets: { default: 10_000, quick: 2_000, help: 'of each server' } },
   run: async ({ sockets }, say) => {
-    const contestants: Contestant[] = []
-    const leftOut: { name: string; why: string }[] = []
-    for (const { name, isOurs, start } of holders) {
-      say(name)
-      const leaveOut = (error: unknown): void => void leftOut.push({ name, why: String(error) })
-      const holder = await start().catch(leaveOut)
-      if (holder === undefined) continue
-      try {
-        const kib = await measure(holder, sockets)
-        contestants.push({ name, ...(isOurs ? { isOurs } : {}), figures: [{ name: figure, unit: 'KiB', samples: [kib] }] })
-      } catch (error) {
-        if (isOurs) throw error
-        leaveOut(error)
-      } finally {
-        await holder.stop()
-      }
-    }
+    const { contestants, leftOut } = await measureEach(say, async (holder) => [{ name: figure, unit: 'KiB', samples: [await measure(holder, sockets)] }])
     const table: Table = { title: `${sockets} idle connections`, compared: figure, contestants }
     const beside = holders.flatMap(({ name, isOurs }) => (isOurs ? [] : [name]))
     return { tables: [table], headlines: [headline('memory of a server for an idle connection', table, ...beside)], leftOut }

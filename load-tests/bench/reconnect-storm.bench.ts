@@ -6,8 +6,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { cpuSeconds } from './cpu-time.ts'
 import { runBenchmark } from './program.ts'
-import type { Contestant, Table } from './result.ts'
-import { holders, type Client, type Holder } from './testing/holders.ts'
+import type { Table } from './result.ts'
+import { measureEach, type Client, type Holder } from './testing/holders.ts'
 
 /** Until all of those who left are gone from the server. */
 const goneMs = 1_000
@@ -58,27 +58,14 @@ await runBenchmark({
   question: 'How long does it take until all clients of a server are connected again, and what does it cost?',
   options: { sockets: { default: 10_000, quick: 2_000, help: 'that come at once' }, rounds: { default: 5, quick: 2, help: 'of each server' } },
   run: async ({ sockets, rounds }, say) => {
-    const contestants: Contestant[] = []
-    const leftOut: { name: string; why: string }[] = []
-    for (const { name, isOurs, start } of holders) {
-      say(name)
-      const holder = await start().catch((error: unknown) => void leftOut.push({ name, why: String(error) }))
-      if (holder === undefined) continue
-      try {
-        const measured = await measure(holder, sockets, rounds)
-        contestants.push({
-          name,
-          ...(isOurs ? { isOurs } : {}),
-          figures: [
-            { name: 'until the last is connected', unit: 's', samples: measured.map(({ seconds }) => seconds) },
-            { name: cpuName, unit: 'µs', samples: measured.map(({ cpuMicroseconds }) => cpuMicroseconds) },
-            { name: 'refused, and tried again', unit: '', samples: measured.map(({ refused }) => refused) },
-          ],
-        })
-      } finally {
-        await holder.stop()
-      }
-    }
+    const { contestants, leftOut } = await measureEach(say, async (holder) => {
+      const measured = await measure(holder, sockets, rounds)
+      return [
+        { name: 'until the last is connected', unit: 's', samples: measured.map(({ seconds }) => seconds) },
+        { name: cpuName, unit: 'µs', samples: measured.map(({ cpuMicroseconds }) => cpuMicroseconds) },
+        { name: 'refused, and tried again', unit: '', samples: measured.map(({ refused }) => refused) },
+      ]
+    })
     const table: Table = { title: `${sockets} connections at once`, compared: cpuName, contestants }
     return { tables: [table], leftOut }
   },

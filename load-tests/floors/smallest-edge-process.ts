@@ -3,7 +3,8 @@
  * Its argument is an EdgeSettings, as JSON.
  */
 import { connect, createInbox } from '@nats-io/transport-node'
-import uWS, { type WebSocket } from 'uWebSockets.js'
+import type { WebSocket } from 'uWebSockets.js'
+import { serve } from './plain-server.ts'
 import { endOfReply, jobsSubject, type EdgeSettings, type Job } from './smallest-messages.ts'
 
 interface Asked {
@@ -46,27 +47,15 @@ nats.subscribe(edge, {
 })
 await nats.flush()
 
-uWS
-  .App()
-  .ws<Person>('/*', {
-    compression: uWS.DISABLED,
-    maxBackpressure: 1024 * 1024,
-    upgrade: (res, req, context) => {
-      const key = req.getHeader('sec-websocket-key')
-      res.upgrade<Person>({ replies: new Set() }, key, req.getHeader('sec-websocket-protocol'), req.getHeader('sec-websocket-extensions'), context)
-    },
-    message: (socket, data) => {
-      const { id, message } = JSON.parse(Buffer.from(data).toString()) as { id: number; message: string }
-      lastReply += 1
-      underWay.set(lastReply, { id, socket })
-      socket.getUserData().replies.add(lastReply)
-      nats.publish(jobsSubject, JSON.stringify({ edge, reply: lastReply, message } satisfies Job))
-    },
-    close: (socket) => {
-      for (const reply of socket.getUserData().replies) underWay.delete(reply)
-    },
-  })
-  .listen('127.0.0.1', 0, (listening) => {
-    if (listening === false) throw new Error('no port could be had')
-    process.stdout.write(`${JSON.stringify({ ready: true, port: uWS.us_socket_local_port(listening) })}\n`)
-  })
+serve<Person>({
+  person: () => ({ replies: new Set() }),
+  ask: (socket, id, message) => {
+    lastReply += 1
+    underWay.set(lastReply, { id, socket })
+    socket.getUserData().replies.add(lastReply)
+    nats.publish(jobsSubject, JSON.stringify({ edge, reply: lastReply, message } satisfies Job))
+  },
+  gone: ({ replies }) => {
+    for (const reply of replies) underWay.delete(reply)
+  },
+})

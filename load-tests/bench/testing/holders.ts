@@ -3,6 +3,7 @@ import { rawUwebsockets } from '../../floors/raw-uwebsockets.ts'
 import { centrifugo } from '../../peers/centrifugo.ts'
 import { socketIo, ws } from '../../peers/node-peers.ts'
 import type { EngineUnderTest, PeerKind } from '../../peers/peer.ts'
+import type { Contestant, Figure } from '../result.ts'
 import { dialects } from '../../stream-client/dialects.ts'
 import { loopback } from '../../stream-client/wire.ts'
 import { startCluster } from './cluster-under-test.ts'
@@ -27,6 +28,11 @@ export interface HolderKind {
   readonly start: () => Promise<Holder>
 }
 
+interface Measured {
+  readonly contestants: readonly Contestant[]
+  readonly leftOut: readonly { readonly name: string; readonly why: string }[]
+}
+
 /** Nobody is asked anything. */
 const noEngine: EngineUnderTest = { url: 'http://127.0.0.1:9', tokensPerSecond: 1, firstTokenMs: 0, replyTokens: 1 }
 
@@ -49,6 +55,27 @@ const inConversation: HolderKind = {
 
 /** Ours, ours with a conversation, which the others know nothing of, and those. */
 export const holders: readonly HolderKind[] = [connected, inConversation, ...[rawUwebsockets(1), ws, socketIo, centrifugo].map(ofPeer)]
+
+/** One after the other. Who cannot be had or measured here is left out, by name; ours is not: rejects with what is wrong. */
+export async function measureEach(say: (line: string) => void, measure: (holder: Holder) => Promise<Figure[]>): Promise<Measured> {
+  const contestants: Contestant[] = []
+  const leftOut: { name: string; why: string }[] = []
+  for (const { name, isOurs, start } of holders) {
+    say(name)
+    try {
+      const holder = await start()
+      try {
+        contestants.push({ name, ...(isOurs ? { isOurs } : {}), figures: await measure(holder) })
+      } finally {
+        await holder.stop()
+      }
+    } catch (error) {
+      if (isOurs) throw error
+      leftOut.push({ name, why: String(error) })
+    }
+  }
+  return { contestants, leftOut }
+}
 
 async function create(socket: LeanSocket): Promise<number> {
   const reply = await socket.ask({ type: 'conversation.create' })

@@ -4,8 +4,9 @@
  */
 import { startPostgres } from '../../../tests/harness/postgres.ts'
 import { cpuSeconds } from '../cpu-time.ts'
+import { headline } from '../headlines.ts'
 import { percentile } from '../measure.ts'
-import type { Table } from '../result.ts'
+import type { Findings, Headline, Table } from '../result.ts'
 import { engineDirectly, specification } from './chat-endpoints.ts'
 import { since, startCluster, type CpuTimes } from './cluster-under-test.ts'
 import { startFastapi, type Peer } from './fastapi-peer.ts'
@@ -39,7 +40,7 @@ interface Round {
   readonly failures: readonly string[]
 }
 
-export interface Result {
+interface Result {
   readonly name: string
   /** CPU milliseconds a second while nobody asks. */
   readonly idle: number
@@ -51,8 +52,39 @@ const idleMs = 5_000
 const ours = 'ChatterBot'
 const postgresSettings = { fsync: 'on', full_page_writes: 'on', shared_buffers: '256MB', max_connections: '150' }
 
+/** What is asked, and how it is told. */
+export interface Question {
+  readonly contest: Contest
+  readonly title: string
+  /** What CPU time is divided by, e.g. `thousand tokens`; an answer has `unitsEach` of it. */
+  readonly unit: string
+  readonly unitsEach: number
+  /** What is timed. */
+  readonly heard: string
+  /** A row of the README, where it is to be one. */
+  readonly headline?: string | undefined
+}
+
+/** For each number of people a contest of its own. */
+export async function holdEach(people: readonly number[], say: (line: string) => void, questionOf: (people: number) => Question): Promise<Findings> {
+  const tables: Table[] = []
+  const headlines: Headline[] = []
+  const remarks: string[] = []
+  const leftOut = new Map<string, string>()
+  for (const count of people) {
+    say(`${count} people`)
+    const question = questionOf(count)
+    const results = await hold(question.contest, (name, why) => leftOut.set(name, why))
+    const [table, ...parts] = tablesOf(question, results)
+    tables.push(table, ...parts)
+    remarks.push(...failuresOf(results))
+    if (question.headline !== undefined) headlines.push(headline(question.headline, table, 'FastAPI + httpx', 'FastAPI + aiohttp'))
+  }
+  return { tables, headlines, remarks, leftOut: [...leftOut].map(([name, why]) => ({ name, why })) }
+}
+
 /** The first result is ours. Who cannot be had here is told of, by name, and left out. */
-export async function hold(contest: Contest, leftOut: (name: string, why: string) => void): Promise<Result[]> {
+async function hold(contest: Contest, leftOut: (name: string, why: string) => void): Promise<Result[]> {
   const postgres = await startPostgres(undefined, postgresSettings)
   const stops: (() => Promise<void>)[] = [() => postgres.stop()]
   try {
@@ -101,8 +133,8 @@ function added({ ms, failures }: Heard, floor: Heard): Pick<Round, 'p50' | 'p99'
   return { p50: percentile(ms, 0.5) - percentile(floor.ms, 0.5), p99: percentile(ms, 0.99) - percentile(floor.ms, 0.99), answered: ms.length, failures }
 }
 
-/** `unit` is what CPU time is divided by, of which an answer has `unitsEach`, e.g. a thousand tokens; `heard` is what is timed. */
-export function tablesOf(title: string, results: readonly Result[], unit: string, unitsEach: number, heard: string): Table[] {
+/** All of them beside each other, and then ours by its processes. */
+function tablesOf({ title, unit, unitsEach, heard }: Question, results: readonly Result[]): [Table, ...Table[]] {
   const perUnit = (result: Result, of: (round: Round) => number): number[] => result.rounds.map((round) => (of(round) / (round.answered * unitsEach)) * 1000)
   const compared = `CPU a ${unit}`
   const [mine] = results
@@ -130,6 +162,6 @@ export function tablesOf(title: string, results: readonly Result[], unit: string
 }
 
 /** One of each contestant that had any. */
-export function failuresOf(results: readonly Result[]): string[] {
+function failuresOf(results: readonly Result[]): string[] {
   return results.flatMap(({ name, rounds }) => rounds.flatMap(({ failures }) => failures).slice(0, 1).map((why) => `A failure of ${name}: ${why}`))
 }
