@@ -1,9 +1,12 @@
 /** CPU time and memory of processes, from /proc: Linux only. */
 import { readFileSync, readdirSync } from 'node:fs'
 
-/** CPU seconds, user and system, of a process and of its children that live. */
+/** USER_HZ, which is the same on all of Linux that Node runs on. */
+const ticksPerSecond = 100
+
+/** CPU seconds, user and system, of a process and of its children: of those that have ended, too, or it would fall as they end. */
 export function cpuSeconds(pid: number): number {
-  return [pid, ...childrenOf(pid)].reduce((sum, id) => sum + ownSeconds(id), 0)
+  return [pid, ...childrenOf(pid)].reduce((sum, id) => sum + ownSeconds(id), endedChildrenSeconds(pid))
 }
 
 /** Resident. */
@@ -24,6 +27,13 @@ function threadNanoseconds(pid: number, thread: number): number {
     if (thread === pid) throw error
     return 0
   }
+}
+
+/** To a hundredth of a second. */
+function endedChildrenSeconds(pid: number): number {
+  // The name, in brackets, may have spaces; cutime and cstime of proc_pid_stat(5) are fields 16 and 17, of which the name is the second.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+  return (Number(fields[13]) + Number(fields[14])) / ticksPerSecond
 }
 
 function childrenOf(pid: number): number[] {

@@ -6,6 +6,7 @@ export const usual = [
   'crowd',
   'cluster-first-token',
   'durable-turns',
+  'turn-cost',
   'cluster-memory',
   'idle-sockets',
   'gc-pauses',
