@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 
 import t, { type Test } from 'tap';
 
+import { repositoryPath } from '../../protocol/docs/repository.ts';
 import { expectedText } from './reply.ts';
 import { startSimulatedVllm, type SimulatedVllm } from './server.ts';
 import { readTranscript, send, userMessage } from './test-client.ts';
@@ -15,11 +15,7 @@ interface Recorded {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-const FIXTURES = (() => {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
-  return join(folder, 'load-tests/simulated-vllm/fixtures');
-})();
+const FIXTURES = repositoryPath('load-tests/simulated-vllm/fixtures');
 const MODEL = 'smollm2-135m';
 const QUESTION = 'What is the capital of France?';
 
