@@ -35,7 +35,7 @@ interface Taken {
 
 interface Contestant {
   readonly name: string
-  readonly version?: string
+  readonly version?: string | undefined
   /** Takes so many turns, or a few more. */
   take(turns: number): Promise<Taken>
   /** CPU seconds so far, without Postgres. */
@@ -85,6 +85,7 @@ await runBenchmark({
             compared: 'turns',
             contestants: contestants.map((contestant, index) => ({
               name: contestant.name,
+              version: contestant.version,
               ...(index === 0 ? { isOurs: true as const } : {}),
               figures: [
                 { name: 'turns', unit: 'a second', samples: figure(contestant, ({ perSecond }) => perSecond) },
@@ -136,7 +137,7 @@ async function contest(postgres: PostgresServer, underWay: number, stops: (() =>
   return [
     ours,
     ...(fastapi
-      ? [{ name, take: (turns: number) => chat(fastapi.port, underWay, turns), cpu: () => cpuSeconds(fastapi.pid) }]
+      ? [{ name, version: fastapi.version, take: (turns: number) => chat(fastapi.port, underWay, turns), cpu: () => cpuSeconds(fastapi.pid) }]
       : []),
     alone(groupCommit),
     alone(singleStatements(pool)),

@@ -12,6 +12,11 @@ export function withUnit(value: number, unit: string): string {
   return unit === '' ? number(value) : unit === '×' ? `${number(value)}×` : `${number(value)} ${unit}`
 }
 
+/** With its version, and whether it kept up. */
+export function labelOf({ name, version, isSaturated }: Contestant): string {
+  return [name, version, isSaturated ? '(saturated)' : undefined].filter((part) => part !== undefined).join(' ')
+}
+
 /** Of one contestant, its figures below each other; of several, a line for each. */
 export function tableLines(table: Table): string[] {
   const [first, ...others] = table.contestants
@@ -49,7 +54,7 @@ function contestantsDown({ contestants, compared }: Table): string[] {
   }
   const head = ['', ...[...columns.values()].map(({ name, unit }) => (unit === '' ? name : `${name}, ${unit}`)), ...(compared === undefined ? [] : [`ours to it, ${compared}`])]
   const rows = contestants.map((contestant) => {
-    const name = contestant.version === undefined ? contestant.name : `${contestant.name} ${contestant.version}`
+    const name = labelOf(contestant)
     return [contestant.isOurs ? `**${name}**` : name, ...[...columns.keys()].map((column) => cell(valueOf(contestant, column))), ...(compared === undefined ? [] : [ratio(contestant)])]
   })
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`)

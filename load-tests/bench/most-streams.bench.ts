@@ -68,9 +68,10 @@ await runBenchmark({
   run: async ({ tokens, rounds }, say) => {
     const contestants: Contestant[] = []
     const leftOut: { name: string; why: string }[] = []
-    const add = (name: string, { streams, heard }: Found, isOurs: boolean): void => {
+    const add = ({ name, version }: Pick<Contestant, 'name' | 'version'>, { streams, heard }: Found, isOurs: boolean): void => {
       contestants.push({
         name,
+        version,
         ...(isOurs ? { isOurs } : {}),
         figures: [
           { name: 'streams', unit: '', samples: [streams] },
@@ -82,13 +83,13 @@ await runBenchmark({
     const cluster = await startCluster({ edges: 1, bridges: 1, tokensPerSecond, firstTokenMs, replyTokens: tokens })
     try {
       say('ChatterBot')
-      add('ChatterBot', await search(cluster.port, 'chatterbot', tokens, rounds, say), true)
+      add({ name: 'ChatterBot' }, await search(cluster.port, 'chatterbot', tokens, rounds, say), true)
       for (const kind of [smallestPipeline, ws, fastapiAiohttp]) {
         say(kind.name)
         const peer = await kind.start({ url: cluster.engineUrl, tokensPerSecond, firstTokenMs, replyTokens: tokens }).catch((error: unknown) => void leftOut.push({ name: kind.name, why: String(error) }))
         if (!peer) continue
         try {
-          add(kind.name, await search(peer.port, peer.dialect, tokens, rounds, say), false)
+          add(peer, await search(peer.port, peer.dialect, tokens, rounds, say), false)
         } finally {
           await peer.stop()
         }

@@ -15,8 +15,10 @@ export interface Figure {
 export interface Contestant {
   readonly name: string
   /** Of the peer, where it is something with versions. */
-  readonly version?: string
+  readonly version?: string | undefined
   readonly isOurs?: true
+  /** It did not keep up with what was asked of it. */
+  readonly isSaturated?: true
   readonly figures: readonly Figure[]
 }
 

@@ -48,7 +48,9 @@ function tableOf({ load: { streams, tokens }, floor, contestants }: Level): Tabl
   const above = (index: number, of: (round: StreamRound) => number, round: StreamRound): number => of(round) - of(floor.rounds[index] as StreamRound)
   const row = (each: Streamed): Contestant => {
     return {
-      name: isSaturated(each) ? `${each.name} (saturated)` : each.name,
+      name: each.name,
+      version: each.version,
+      ...(isSaturated(each) ? { isSaturated: true as const } : {}),
       ...(each.name === ours ? { isOurs: true as const } : {}),
       figures: [
         figure('CPU a million tokens', 's', each, total),

@@ -142,8 +142,9 @@ function findingsOf(contests: readonly Contest[], cases: readonly Case[]): Pick<
   return { tables: [...tables, ...parts, idle], headlines: shown === undefined ? [] : [headline(`CPU of all servers for a turn, stored, ${title(cases[at] as Case)}`, shown, ...contests.slice(1).map(({ taker }) => taker.name))] }
 }
 
-function named(contest: Contest, ours: Contest | undefined): Pick<Contestant, 'name' | 'isOurs'> {
-  return { name: contest.taker.name, ...(contest === ours ? { isOurs: true } : {}) }
+function named(contest: Contest, ours: Contest | undefined): Pick<Contestant, 'name' | 'version' | 'isOurs'> {
+  const { name, version } = contest.taker
+  return { name, version, ...(contest === ours ? { isOurs: true } : {}) }
 }
 
 function idleOf(idle: readonly CpuTimes[], name: string): number {

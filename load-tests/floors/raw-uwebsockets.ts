@@ -6,6 +6,7 @@ import path from 'node:path'
 import { jsonLineWith, startProcess } from '../../tests/harness/processes.ts'
 import { repositoryRoot } from '../../tests/harness/repository.ts'
 import type { PeerKind } from '../peers/peer.ts'
+import { packageVersion } from '../peers/versions.ts'
 import type { Pace } from './tokens-in-place.ts'
 
 export function rawUwebsockets(tokensAFrame: number): PeerKind {
@@ -19,7 +20,7 @@ export function rawUwebsockets(tokensAFrame: number): PeerKind {
         args: [path.join(repositoryRoot(), 'dist', 'load-tests', 'floors', 'raw-uwebsockets-process.js'), JSON.stringify(pace)],
         ready: jsonLineWith('ready'),
       })
-      return { name, dialect: 'websocket', port: Number(running.ready['port']), processes: new Map([['server', running.pid]]), stop: async () => void (await running.stop()) }
+      return { name, version: packageVersion('uWebSockets.js'), dialect: 'websocket', port: Number(running.ready['port']), processes: new Map([['server', running.pid]]), stop: async () => void (await running.stop()) }
     },
   }
 }

@@ -7,6 +7,7 @@ import { jsonLineWith, startProcess } from '../../tests/harness/processes.ts'
 import { repositoryRoot } from '../../tests/harness/repository.ts'
 import { centrifugoProgram } from './centrifugo/program.ts'
 import type { PeerKind } from './peer.ts'
+import { programVersion } from './versions.ts'
 
 const name = 'Centrifugo'
 
@@ -14,6 +15,7 @@ export const centrifugo: PeerKind = {
   name,
   start: async ({ url }) => {
     const program = await centrifugoProgram()
+    const version = await programVersion(program, 'version')
     const folder = temporaryFolder('centrifugo')
     const port = await freePort()
     const backend = await startProcess(undefined, {
@@ -34,7 +36,7 @@ export const centrifugo: PeerKind = {
       await backend.stop()
       folder.remove()
     }
-    return { name, dialect: 'centrifugo', port, processes: new Map([['Centrifugo', server.pid], ['backend', backend.pid]]), stop }
+    return { name, version, dialect: 'centrifugo', port, processes: new Map([['Centrifugo', server.pid], ['backend', backend.pid]]), stop }
   },
 }
 

@@ -8,13 +8,15 @@ import { startProcess } from '../../tests/harness/processes.ts'
 import { pythonEnvironment } from '../../tests/harness/python-environment.ts'
 import { repositoryRoot } from '../../tests/harness/repository.ts'
 import type { PeerKind } from './peer.ts'
+import { requiredVersion } from './versions.ts'
 
 const name = 'LiteLLM'
 
 export const litellm: PeerKind = {
   name,
   start: async ({ url }) => {
-    const python = await pythonEnvironment(path.join(repositoryRoot(), 'load-tests', 'peers', 'litellm', 'requirements.txt'))
+    const requirements = path.join(repositoryRoot(), 'load-tests', 'peers', 'litellm', 'requirements.txt')
+    const python = await pythonEnvironment(requirements)
     const folder = temporaryFolder('litellm')
     const file = path.join(folder.path, 'config.yaml')
     // JSON is YAML.
@@ -41,7 +43,7 @@ export const litellm: PeerKind = {
       await stop()
       throw error
     }
-    return { name, dialect: 'openai', port, processes: new Map([['litellm', running.pid]]), stop }
+    return { name, version: requiredVersion(requirements, 'litellm'), dialect: 'openai', port, processes: new Map([['litellm', running.pid]]), stop }
   },
 }
 

@@ -6,6 +6,7 @@ import { temporaryFolder } from '../../tests/harness/guard.ts'
 import { freePort } from '../../tests/harness/ports.ts'
 import { startProcess } from '../../tests/harness/processes.ts'
 import type { PeerKind } from './peer.ts'
+import { programVersion } from './versions.ts'
 
 const name = 'nginx'
 
@@ -14,6 +15,7 @@ export const nginx: PeerKind = {
   start: async ({ url }) => {
     const program = nginxProgram()
     if (program === undefined) throw new Error('there is no nginx on this machine')
+    const version = await programVersion(program, '-v')
     const folder = temporaryFolder('nginx')
     // Started by root, its worker is somebody else.
     chmodSync(folder.path, 0o711)
@@ -28,7 +30,7 @@ export const nginx: PeerKind = {
       await running.stop()
       folder.remove()
     }
-    return { name, dialect: 'openai', port, processes: new Map([['master and worker', running.pid]]), stop }
+    return { name, version, dialect: 'openai', port, processes: new Map([['master and worker', running.pid]]), stop }
   },
 }
 

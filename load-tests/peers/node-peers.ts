@@ -4,12 +4,13 @@ import { jsonLineWith, startProcess } from '../../tests/harness/processes.ts'
 import { repositoryRoot } from '../../tests/harness/repository.ts'
 import type { Dialect } from '../stream-client/dialect.ts'
 import type { PeerKind } from './peer.ts'
+import { packageVersion } from './versions.ts'
 
-export const ws = nodePeer('ws', 'websocket', 'ws')
-export const socketIo = nodePeer('Socket.IO', 'socket.io', 'socket-io')
-export const fastify = nodePeer('Fastify', 'sse', 'fastify')
+export const ws = nodePeer('ws', 'websocket', 'ws', 'ws')
+export const socketIo = nodePeer('Socket.IO', 'socket.io', 'socket-io', 'socket.io')
+export const fastify = nodePeer('Fastify', 'sse', 'fastify', 'fastify')
 
-function nodePeer(name: string, dialect: Dialect, folder: string): PeerKind {
+function nodePeer(name: string, dialect: Dialect, folder: string, packageName: string): PeerKind {
   return {
     name,
     start: async ({ url }) => {
@@ -19,7 +20,7 @@ function nodePeer(name: string, dialect: Dialect, folder: string): PeerKind {
         env: { NODE_ENV: 'production' },
         ready: jsonLineWith('ready'),
       })
-      return { name, dialect, port: Number(running.ready['port']), processes: new Map([['server', running.pid]]), stop: async () => void (await running.stop()) }
+      return { name, version: packageVersion(packageName), dialect, port: Number(running.ready['port']), processes: new Map([['server', running.pid]]), stop: async () => void (await running.stop()) }
     },
   }
 }

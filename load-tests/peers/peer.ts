@@ -6,6 +6,8 @@ import type { Dialect } from '../stream-client/dialect.ts'
  */
 export interface Peer {
   readonly name: string
+  /** Where it is something with versions. */
+  readonly version?: string | undefined
   readonly dialect: Dialect
   /** Of 127.0.0.1, where clients connect. */
   readonly port: number

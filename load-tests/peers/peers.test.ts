@@ -37,6 +37,7 @@ for (const kind of peers.filter((each) => each !== litellm && each !== centrifug
     t.teardown(() => peer.stop())
     const heard = await askOnce[peer.dialect as Exclude<Dialect, 'chatterbot'>](peer.port, question)
     t.equal(heard.join(''), expectedText(question, tokens))
+    t.match(peer.version, /^\d+\.\d+/)
     t.ok(heard.length > tokens / 2, `${heard.length} pieces`)
     for (const pid of peer.processes.values()) t.ok(process.kill(pid, 0))
   })

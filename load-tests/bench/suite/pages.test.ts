@@ -22,7 +22,7 @@ const result: Result = {
       contestants: [
         { name: 'ours', isOurs: true, figures: [{ name: 'CPU', unit: 'µs', samples: [3, 1.5, 2] }] },
         { name: 'a peer', version: '1.2.3', figures: [{ name: 'CPU', unit: 'µs', samples: [4, 4, 5] }, { name: 'lost', unit: '', samples: [0] }] },
-        { name: 'a <floor>', figures: [{ name: 'CPU', unit: 'µs', samples: [1, 1, 1] }] },
+        { name: 'a <floor>', isSaturated: true, figures: [{ name: 'CPU', unit: 'µs', samples: [1, 1, 1] }] },
       ],
     },
     { title: 'Of ours', contestants: [{ name: 'ours', isOurs: true, figures: [{ name: 'edge', unit: 's', samples: [1200.4, 1300, 1100] }] }] },
@@ -52,6 +52,7 @@ t.test('the page has every figure, ratio and aim, and who was left out or failed
   for (const line of [
     '| **ours** | 2 (1.50 to 3) |  |  |',
     '| a peer 1.2.3 | 4 (4 to 5) | 0 | 0.500 |',
+    '| a <floor> (saturated) | 1 (1 to 1) |  | 2 |',
     '| edge | 1,200 s | 1,100 to 1,300 |',
     '| CPU to the floor: at most 1.30× | 1.50× | **missed**: it stores what it says. |',
     '| met: at most 1.30× | 1.30× | met |',
@@ -65,7 +66,7 @@ t.test('the page has every figure, ratio and aim, and who was left out or failed
   t.notMatch(page, /undefined|NaN|\[object/)
   t.same([...pages.keys()], ['docs/benchmarks.md', 'README.md', 'docs/images/benchmarks/codec-1.svg'])
   for (const [, file] of page.matchAll(/!\[[^\]]*\]\(([^)]*)\)/g)) t.ok(pages.has(`docs/${file}`), `${file} is there`)
-  t.match(pages.get('docs/images/benchmarks/codec-1.svg'), 'a &lt;floor&gt;')
+  t.match(pages.get('docs/images/benchmarks/codec-1.svg'), 'a &lt;floor&gt; (saturated)')
 })
 
 t.test('figures of a busy machine are marked as such', async (t) => {

@@ -1,5 +1,5 @@
 /** Bars for a table that compares, as SVG that follows the reader's light or dark. */
-import { withUnit } from '../markdown.ts'
+import { labelOf, withUnit } from '../markdown.ts'
 import { spread } from '../measure.ts'
 import type { Table } from '../result.ts'
 
@@ -9,9 +9,9 @@ const leastBars = 3
 
 /** Null where the table compares nothing, or too few for a picture. */
 export function plotOf(table: Table): string | null {
-  const bars = table.contestants.flatMap(({ name, isOurs, figures }) => {
-    const figure = figures.find((each) => each.name === table.compared)
-    return figure === undefined ? [] : [{ name, isOurs: isOurs === true, unit: figure.unit, ...spread(figure.samples) }]
+  const bars = table.contestants.flatMap((contestant) => {
+    const figure = contestant.figures.find((each) => each.name === table.compared)
+    return figure === undefined ? [] : [{ name: labelOf(contestant), isOurs: contestant.isOurs === true, unit: figure.unit, ...spread(figure.samples) }]
   })
   if (bars.length < leastBars) return null
   const nameWidth = 16 + characterWidth * Math.max(...bars.map(({ name }) => name.length))

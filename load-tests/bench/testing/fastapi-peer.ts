@@ -5,6 +5,7 @@ import { freePort } from '../../../tests/harness/ports.ts'
 import { startProcess } from '../../../tests/harness/processes.ts'
 import { repositoryRoot } from '../../../tests/harness/repository.ts'
 import { pythonEnvironment } from '../../../tests/harness/python-environment.ts'
+import { fastapiVersion } from '../../peers/fastapi.ts'
 
 export interface FastapiOptions {
   readonly engineClient: 'httpx' | 'aiohttp'
@@ -13,6 +14,7 @@ export interface FastapiOptions {
 }
 
 export interface Peer {
+  readonly version: string
   readonly port: number
   readonly pid: number
   stop(): Promise<void>
@@ -21,11 +23,12 @@ export interface Peer {
 /** A worker a core, as ChatterBot has a process a core. Rejects where Python or a package cannot be had. */
 export async function startFastapi({ engineClient, engineUrl, databaseUrl }: FastapiOptions): Promise<Peer> {
   const folder = path.join(repositoryRoot(), 'load-tests', 'peers', 'fastapi')
+  const requirements = path.join(folder, 'requirements.txt')
   const port = await freePort()
   const workers = os.availableParallelism()
   let started = 0
   const running = await startProcess(undefined, {
-    command: await pythonEnvironment(path.join(folder, 'requirements.txt')),
+    command: await pythonEnvironment(requirements),
     args: ['-m', 'uvicorn', 'app:app', '--host', '127.0.0.1', '--port', String(port), '--workers', String(workers), '--no-access-log', '--timeout-graceful-shutdown', '2'],
     cwd: folder,
     env: { DATABASE_URL: databaseUrl, ENGINE_URL: engineUrl, ENGINE_CLIENT: engineClient, PYTHONDONTWRITEBYTECODE: '1' },
@@ -34,5 +37,5 @@ export async function startFastapi({ engineClient, engineUrl, databaseUrl }: Fas
       return started === workers ? true : undefined
     },
   })
-  return { port, pid: running.pid, stop: async () => void (await running.stop()) }
+  return { version: fastapiVersion(requirements, engineClient), port, pid: running.pid, stop: async () => void (await running.stop()) }
 }

@@ -14,6 +14,7 @@ export interface Client {
 }
 
 export interface Holder {
+  readonly version?: string | undefined
   /** Of the processes that hold the connections, or have to do with them. */
   readonly pids: readonly number[]
   /** Resolves once the server has said that the n-th client is connected. Rejects where it refuses. */
@@ -65,7 +66,7 @@ export async function measureEach(say: (line: string) => void, measure: (holder:
     try {
       const holder = await start()
       try {
-        contestants.push({ name, ...(isOurs ? { isOurs } : {}), figures: await measure(holder) })
+        contestants.push({ name, version: holder.version, ...(isOurs ? { isOurs } : {}), figures: await measure(holder) })
       } finally {
         await holder.stop()
       }
@@ -94,7 +95,7 @@ function ofPeer(kind: PeerKind): HolderKind {
     name: kind.name,
     start: async () => {
       const peer = await kind.start(noEngine)
-      return { pids: [...peer.processes.values()], open: (n) => dialects[peer.dialect](loopback(peer.port), `client-${n}`), stop: () => peer.stop() }
+      return { version: peer.version, pids: [...peer.processes.values()], open: (n) => dialects[peer.dialect](loopback(peer.port), `client-${n}`), stop: () => peer.stop() }
     },
   }
 }

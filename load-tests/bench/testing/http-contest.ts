@@ -25,6 +25,7 @@ export interface Contest extends Load {
 
 interface Contestant {
   readonly name: string
+  readonly version?: string | undefined
   readonly port: number
   cpu(): CpuTimes
 }
@@ -42,6 +43,7 @@ interface Round {
 
 interface Result {
   readonly name: string
+  readonly version?: string | undefined
   /** CPU milliseconds a second while nobody asks. */
   readonly idle: number
   readonly rounds: readonly Round[]
@@ -98,14 +100,14 @@ async function hold(contest: Contest, leftOut: (name: string, why: string) => vo
       const peer = await startFastapi({ engineClient, engineUrl: cluster.engineUrl, databaseUrl: await postgres.createDatabase(engineClient) }).catch((error: unknown) => leftOut(name, String(error)))
       if (peer === undefined) continue
       stops.unshift(() => peer.stop())
-      contestants.push({ name, port: peer.port, cpu: () => cpuOf(peer) })
+      contestants.push({ name, version: peer.version, port: peer.port, cpu: () => cpuOf(peer) })
     }
 
     // A process is as quick as it stays only once what it does often is compiled: of ours, after some thousands of chats. At once, which takes a third of the time.
     await Promise.all(contestants.map(({ port }) => ask(port, specification, contest.kind, { ...contest, questionsEach: contest.warmUpEach })))
     const idleSince = contestants.map(({ cpu }) => cpu())
     await new Promise((resolve) => setTimeout(resolve, idleMs))
-    const results = contestants.map(({ name, cpu }, index) => ({ name, idle: (total(since(idleSince[index] as CpuTimes, cpu())) / idleMs) * 1e6, rounds: [] as Round[] }))
+    const results = contestants.map(({ name, version, cpu }, index) => ({ name, version, idle: (total(since(idleSince[index] as CpuTimes, cpu())) / idleMs) * 1e6, rounds: [] as Round[] }))
     for (let round = 0; round < contest.rounds; round += 1) {
       const floor = await ask(cluster.enginePort, engineDirectly, contest.kind, contest)
       for (const [index, { port, cpu }] of contestants.entries()) {
@@ -144,6 +146,7 @@ function tablesOf({ title, unit, unitsEach, heard }: Question, results: readonly
       compared,
       contestants: results.map((result) => ({
         name: result.name,
+        version: result.version,
         ...(result === mine ? { isOurs: true as const } : {}),
         figures: [
           { name: compared, unit: 'ms', samples: perUnit(result, ({ own }) => own) },

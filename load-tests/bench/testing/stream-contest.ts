@@ -47,6 +47,7 @@ export interface StreamRound {
 
 export interface Streamed {
   readonly name: string
+  readonly version?: string | undefined
   readonly rounds: readonly StreamRound[]
 }
 
@@ -86,7 +87,7 @@ export function engineDirectly(cluster: ClusterUnderTest): Peer {
  */
 export async function contest(entrants: readonly Entrant[], load: StreamLoad, say: (progress: string) => void, leftOut: (name: string, why: string) => void): Promise<Streamed[]> {
   const connected = entrants.map((entrant) => new Connected(entrant, load))
-  const results = new Map(connected.map((each) => [each, { name: each.name, rounds: [] as StreamRound[] }]))
+  const results = new Map(connected.map((each) => [each, { name: each.name, version: each.version, rounds: [] as StreamRound[] }]))
   try {
     for (let round = 0; round <= load.rounds; round += 1) {
       let floorS = idealSeconds(load)
@@ -133,6 +134,10 @@ class Connected {
 
   get name(): string {
     return this.#peer.name
+  }
+
+  get version(): string | undefined {
+    return this.#peer.version
   }
 
   /** Where it is not. Rejects where it is refused. */

@@ -17,6 +17,7 @@ import { warmUp } from './turns-in-a-row.ts'
 
 export interface TurnTaker {
   readonly name: string
+  readonly version?: string | undefined
   /** Resolves at the end of the reply. Rejects where that is not what the engine said. */
   take(question: string, tokens: number): Promise<void>
   /** By process, its Postgres included; neither load nor engine. */
@@ -87,6 +88,7 @@ async function startPeer(name: string, engineUrl: string, stops: (() => Promise<
   }
   return {
     name,
+    version: fastapi.version,
     take: async (question, tokens) => {
       const asking = await connectionThatIsKept()
       const asked = `${question} ${lengthOf(tokens)}`
