@@ -9,7 +9,7 @@ import type { Logger } from '../../platform/logging/logger.ts'
 import type { Client } from './pool.ts'
 import type { Shard } from './shard.ts'
 import type { Statement } from './statement.ts'
-import { databaseTimeline, firstSign, lastSign, nextSign } from './statements/liveness.ts'
+import { databaseTimeline, firstSign, lastSign, nextSign, nextSignWithTimeline } from './statements/liveness.ts'
 
 const renewEveryMs = 1_000
 /** Without a renewal for this long, others may take this process for dead soon. */
@@ -130,15 +130,20 @@ export class ShardLiveness {
     if (this.#removed) return new Error('this process has stopped')
     const sentAt = this.#options.clock.monotonic()
     try {
-      this.#timeline = await this.#shard.withClient(async (client) => {
-        const [timeline] = await Promise.all([readTimeline(client), client.query(this.#bound(this.#renewedAt === null ? firstSign : nextSign))])
-        return timeline
-      })
+      this.#timeline = await this.#shard.withClient((client) => this.#sign(client))
       this.#renewedAt = sentAt
       return undefined
     } catch (error) {
+      this.#timeline = null
       return error instanceof Error ? error : new Error(String(error))
     }
+  }
+
+  /** Returns the timeline, or null. One statement does where the server told it the last time; what it does not tell must not fail the sign. */
+  async #sign(client: Client): Promise<string | null> {
+    if (this.#timeline !== null) return nameOf(await client.query<Timeline>(this.#bound(nextSignWithTimeline)))
+    const [timeline] = await Promise.all([readTimeline(client), client.query(this.#bound(this.#renewedAt === null ? firstSign : nextSign))])
+    return timeline
   }
 
   #bound(statement: Statement) {
@@ -147,13 +152,21 @@ export class ShardLiveness {
   }
 }
 
+interface Timeline {
+  readonly system: string
+  readonly database: string
+  readonly timeline: string
+}
+
 /** Null where the server does not tell, as some hosted ones: that is no reason to count as dead. */
 async function readTimeline(client: Client): Promise<string | null> {
   try {
-    const { rows } = await client.query<{ system: string; database: string; timeline: string }>(databaseTimeline)
-    const [row] = rows
-    return row === undefined ? null : `${row.system}.${row.database}.${row.timeline}`
+    return nameOf(await client.query<Timeline>(databaseTimeline))
   } catch {
     return null
   }
+}
+
+function nameOf({ rows: [row] }: { readonly rows: readonly Timeline[] }): string | null {
+  return row === undefined ? null : `${row.system}.${row.database}.${row.timeline}`
 }

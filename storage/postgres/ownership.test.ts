@@ -197,6 +197,17 @@ t.test('each database is told from every other by its timeline, which a restart 
   t.same(await timelines('node-2'), before)
 })
 
+t.test('a sign of life that is renewed tells the timeline again', async (t) => {
+  const url = await newDatabase(postgres)
+  const client = await connectTo(t, url)
+  const { liveness } = await startStorage(t, [url], { logger })
+  const seenAt = async (): Promise<string> => (await client.query<{ seen: string }>('SELECT seen_at::text AS seen FROM nodes')).rows[0]?.seen ?? ''
+  const [first, timeline] = [await seenAt(), liveness.timelineOf(0)]
+  t.match(timeline, /^\d+\.\d+\.00000001$/)
+  while ((await seenAt()) === first) await new Promise((resolve) => setTimeout(resolve, 50))
+  t.equal(liveness.timelineOf(0), timeline)
+})
+
 t.test('what is owned is told of the shards that can be reached, while another cannot', async (t) => {
   const [near, far] = [await newDatabase(postgres), await newDatabase(postgres)]
   const proxy = await CuttingProxy.start(Number(new URL(far).port))

@@ -14,6 +14,8 @@ const statementMs = 5_000
 const silenceMs = 7_000
 /** A process that stands still must have lost its locks before it counts as dead, 5 s after its last sign of life. */
 const idleInTransactionMs = 4_000
+/** Longer than what the process does every so often rests between two times: a new connection costs the server more than the work. */
+const idleMs = 60_000
 
 /**
  * Every statement of the store goes along an index, whatever its parameters: it is planned once a connection. A plan must
@@ -53,7 +55,7 @@ export function createPool({ url, max, applicationName, logger, embedded, forCur
     statement_timeout: statementMs,
     ...(forCursors ? {} : { query_timeout: silenceMs }),
     idle_in_transaction_session_timeout: idleInTransactionMs,
-    idleTimeoutMillis: 30_000,
+    idleTimeoutMillis: idleMs,
     keepAlive: true,
     // The pool waits for it, which its types do not say.
     // oxlint-disable-next-line typescript/no-misused-promises
