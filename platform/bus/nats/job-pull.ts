@@ -1,5 +1,6 @@
-import { createInbox, nanos, type Msg, type Subscription } from '@nats-io/transport-node'
+import { nanos, type Msg } from '@nats-io/transport-node'
 import { BusError } from '../channel.ts'
+import type { JobInbox, JobInboxes } from './job-inboxes.ts'
 import type { NatsLink } from './nats-link.ts'
 
 /** Jobs that the server has said are there, and that do not come, have gone to others. Those that come later are collected all the same. */
@@ -41,7 +42,8 @@ export class JobPull {
   readonly #link: NatsLink
   readonly #max: number
   readonly #taken: Msg[] = []
-  readonly #subscription: Subscription
+  readonly #inboxes: JobInboxes
+  readonly #inbox: JobInbox
   #finish: () => void = () => undefined
   #timer: NodeJS.Timeout
   /** The server owes this request nothing more. */
@@ -49,17 +51,17 @@ export class JobPull {
   #refusal: string | undefined
   #isGivenUp = false
 
-  constructor(link: NatsLink, apiSubject: string, max: number, waitMs: number) {
+  constructor(link: NatsLink, inboxes: JobInboxes, apiSubject: string, max: number, waitMs: number) {
     this.#link = link
+    this.#inboxes = inboxes
     this.#max = max
     const finished = new Promise<void>((resolve) => {
       this.#finish = resolve
     })
-    const inbox = createInbox()
-    this.#subscription = link.connection.subscribe(inbox, { callback: (_, message) => this.#take(message) })
+    this.#inbox = inboxes.take((message) => this.#take(message))
     this.#timer = setTimeout(this.#finish, waitMs + graceMs)
     const request = waitMs > 0 ? { batch: max, expires: nanos(waitMs) } : { batch: max, no_wait: true }
-    link.send(apiSubject, new TextEncoder().encode(JSON.stringify(request)), inbox)
+    link.send(apiSubject, new TextEncoder().encode(JSON.stringify(request)), this.#inbox.subject)
     this.messages = this.#collect(finished)
   }
 
@@ -87,7 +89,9 @@ export class JobPull {
     await finished
     unwatch()
     clearTimeout(this.#timer)
-    await this.#leave()
+    // An answer that was broken off may still come to its inbox.
+    if (this.#isAnswered && this.#link.status === 'connected') this.#inboxes.free(this.#inbox)
+    else await this.#inboxes.leave(this.#inbox)
     clearTimeout(this.#timer)
     if (this.#link.status !== 'connected') return []
     if (!this.#isGivenUp) {
@@ -96,21 +100,5 @@ export class JobPull {
     }
     for (const message of this.#taken) message.respond(nakNow)
     return []
-  }
-
-  /** Once the server has confirmed that we have left, nothing is on its way any more. */
-  async #leave(): Promise<void> {
-    if (this.#subscription.isClosed()) return
-    // The request itself must not come after the server has heard that nobody waits for its answer.
-    this.#link.write()
-    if (this.#isAnswered || this.#link.status !== 'connected') {
-      this.#subscription.unsubscribe()
-      return
-    }
-    try {
-      await this.#subscription.drain()
-    } catch {
-      // The connection was closed meanwhile.
-    }
   }
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
+import { connect as connectSocket, createServer, type AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { startNatsServer, type NatsServer } from '../../../tests/harness/nats-server.ts'
 import { freePort } from '../../../tests/harness/ports.ts'
@@ -149,6 +149,23 @@ async function startGreeter(t: Test, info: Readonly<Record<string, unknown>>): P
   return `nats://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
+/** Passes all on to the server, and gives it what was said to it. */
+async function startListener(t: Test, server: NatsServer, heard: (said: Buffer) => void): Promise<string> {
+  const listener = createServer((socket) => {
+    const upstream = connectSocket(server.port, '127.0.0.1')
+    socket.on('data', heard)
+    socket.pipe(upstream).pipe(socket)
+    for (const end of [socket, upstream]) {
+      end.on('error', () => undefined)
+      t.teardown(() => end.destroy())
+    }
+  })
+  listener.listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  t.teardown(() => listener.close())
+  return `nats://127.0.0.1:${(listener.address() as AddressInfo).port}`
+}
+
 async function faultOf(t: Test, url: string, options: Partial<NatsBusOptions> = {}): Promise<StartupFault> {
   const bus = new NatsBus({ urls: [url], name: 'test', logger: recordedLogger(), connectWithinMs: 0, ...options })
   t.teardown(() => bus.stop())
@@ -235,6 +252,27 @@ t.test('limits that have changed are brought to the server, and jobs survive tha
   const [job] = await after.jobQueue.fetch('standard', 1, { waitMs: 20_000 })
   t.match(job, { turnId: 'a', deliveries: 1 })
   t.match(await after.jobQueue.fetch('standard', 1, { waitMs: 20_000 }), [{ turnId: 'a', deliveries: 2 }])
+})
+
+t.test('jobs that come one by one are all asked for at one inbox', async (t) => {
+  const server = await startNatsServer(t)
+  let said = ''
+  const bus = await startBus(t, server, { urls: [await startListener(t, server, (bytes) => (said += bytes.toString('latin1')))] })
+  const fetchOne = async (turnId: string): Promise<void> => {
+    const fetching = bus.jobQueue.fetch('standard', 1, { waitMs: 20_000 })
+    await bus.jobQueue.publish({ lane: 'standard', turnId, conversationId: 1024 })
+    const [job] = await fetching
+    t.equal(job?.turnId, turnId)
+    await job?.ack()
+  }
+  await fetchOne('first')
+  t.match(said, /^SUB /m)
+  said = ''
+  for (let n = 0; n < 20; n += 1) await fetchOne(`turn-${n}`)
+  t.strictSame(await bus.jobQueue.fetch('standard', 1, { waitMs: 20 }), [], 'nor is it another one after a wait in vain')
+  await fetchOne('last')
+  t.match(said, /CONSUMER\.MSG\.NEXT/)
+  t.notMatch(said, /^(SUB|UNSUB) /m)
 })
 
 t.test('a job that is none is discarded, and told', async (t) => {

@@ -5,6 +5,7 @@ import { BusError } from '../channel.ts'
 import type { Job, JobPointer, JobQueue, Lane, LaneDepth, PublishedJob } from '../job-queue.ts'
 import { assertLiteralSubject } from '../subject.ts'
 import { asBusError } from './bus-fault.ts'
+import { JobInboxes } from './job-inboxes.ts'
 import { deliveryInfo, JobPull } from './job-pull.ts'
 import { consumerName, jobSubject, prepareJobStreams, streamName, type JobStreamOptions } from './job-streams.ts'
 import type { NatsLink } from './nats-link.ts'
@@ -33,6 +34,7 @@ export class NatsJobQueue implements JobQueue {
   readonly #options: JobStreamOptions
   readonly #requests: NatsRequests
   readonly #manager: JetStreamManager
+  readonly #inboxes: JobInboxes
   readonly #pulls = new Set<JobPull>()
   readonly #keeper: StreamKeeper
   #closed = false
@@ -43,6 +45,7 @@ export class NatsJobQueue implements JobQueue {
     this.#options = options
     this.#requests = new NatsRequests(link)
     this.#manager = manager
+    this.#inboxes = new JobInboxes(link)
     this.#keeper = new StreamKeeper(link, logger, () => this.#ask('JetStream', prepareJobStreams(manager, options)))
   }
 
@@ -89,7 +92,7 @@ export class NatsJobQueue implements JobQueue {
   async fetch(lane: Lane, max: number, { waitMs, signal }: { readonly waitMs: number; readonly signal?: AbortSignal }): Promise<Job[]> {
     this.#check()
     if (max < 1 || signal?.aborted === true) return []
-    const pull = new JobPull(this.#link, `$JS.API.CONSUMER.MSG.NEXT.${streamName(lane)}.${consumerName}`, max, waitMs)
+    const pull = new JobPull(this.#link, this.#inboxes, `$JS.API.CONSUMER.MSG.NEXT.${streamName(lane)}.${consumerName}`, max, waitMs)
     const giveUp = (): void => pull.giveUp()
     this.#pulls.add(pull)
     signal?.addEventListener('abort', giveUp, { once: true })
@@ -124,6 +127,7 @@ export class NatsJobQueue implements JobQueue {
     this.#requests.close()
     for (const pull of this.#pulls) pull.giveUp()
     await Promise.allSettled([...this.#pulls].map((pull) => pull.messages))
+    this.#inboxes.close()
   }
 
   /** Undefined for what no process of ours has published: it is taken off the queue. */
