@@ -1,8 +1,9 @@
 /**
  * Group commit on one shard: writes of all actors of the process go together, one group at a time, and those that come
  * meanwhile make the next group. A write leaves this queue when its outcome is known, or when its writer gives up.
+ * Most are made by one statement; what is left of a group goes through a transaction.
  *
- * - A row that Postgres refuses rolls its whole group back; the group is halved until the row is found.
+ * - A row that Postgres refuses rolls its whole group back; the group is halved until the row is found, by the transaction.
  * - Any other failure leaves the outcome unknown (the connection may have died after COMMIT was sent). All writes stay
  *   and are run again, before later ones; a write that had been committed is found made.
  */
@@ -12,8 +13,10 @@ import type { Logger } from '../../platform/logging/logger.ts'
 import type { ConversationWrite, WriteResult } from '../conversation-store.ts'
 import { Backoff } from './backoff.ts'
 import { isMissingPartition, isRowFault } from './faults.ts'
-import { commitGroup, GroupFault } from './group-transaction.ts'
+import { GroupFault } from './group-fault.ts'
+import { commitGroup } from './group-transaction.ts'
 import type { Shard } from './shard.ts'
+import { writeUsual } from './usual-writes.ts'
 
 /** Of one group. */
 const maxRows = 512
@@ -121,6 +124,26 @@ export class GroupCommit {
   }
 
   async #commit(group: readonly WaitingWrite[]): Promise<void> {
+    const left = await this.#commitUsual(group)
+    if (left.length > 0) await this.#commitPlanned(left)
+  }
+
+  /** Gives those that were not made. */
+  async #commitUsual(group: readonly WaitingWrite[]): Promise<readonly WaitingWrite[]> {
+    try {
+      const results = await writeUsual(this.#options.shard, group.map(({ write }) => write))
+      return group.filter((waiting, index) => {
+        const result = results[index] ?? null
+        if (result !== null) this.#settle(waiting, () => waiting.resolve(result))
+        return result === null
+      })
+    } catch (error) {
+      if (!isRowFault(error) && !(error instanceof GroupFault)) throw error
+      return group
+    }
+  }
+
+  async #commitPlanned(group: readonly WaitingWrite[]): Promise<void> {
     try {
       const results = await commitGroup(this.#options.shard, group.map(({ write }) => write))
       for (const [index, waiting] of group.entries()) this.#settle(waiting, () => waiting.resolve(results[index] as WriteResult))
@@ -129,8 +152,8 @@ export class GroupCommit {
       const [first] = group
       if (group.length > 1) {
         const middle = group.length >> 1
-        await this.#commit(group.slice(0, middle))
-        await this.#commit(group.slice(middle))
+        await this.#commitPlanned(group.slice(0, middle))
+        await this.#commitPlanned(group.slice(middle))
       } else if (first !== undefined) {
         this.#settle(first, () => (isRowFault(error) ? first.resolve({ status: 'refused', sqlState: error.code }) : first.reject(error)))
       }

@@ -3,6 +3,7 @@
  * write and commit. Rejects where nothing was written, or where that is unknown: the same group may be run again.
  */
 import type { ConversationWrite, WriteResult } from '../conversation-store.ts'
+import { GroupFault, withoutFault } from './group-fault.ts'
 import { drawsOf, planGroup } from './group-plan.ts'
 import { pipeline, type BoundStatement, type Shard } from './shard.ts'
 import type { StoredTurn } from './rows.ts'
@@ -10,11 +11,6 @@ import { deletedConversations } from './statements/delete-conversations.ts'
 import { lockAndDraw, type DrawnRow } from './statements/lock-and-draw.ts'
 import { makeConversations } from './statements/make-conversations.ts'
 import { turnsOfGroup } from './statements/turns-of-group.ts'
-
-/** This program made no sense of a group: running it again would not help. */
-export class GroupFault extends Error {
-  override readonly name = 'GroupFault'
-}
 
 export async function commitGroup(shard: Shard, writes: readonly ConversationWrite[]): Promise<readonly WriteResult[]> {
   const first = withoutFault(() => readings(writes))
@@ -67,12 +63,4 @@ function readings(writes: readonly ConversationWrite[]): BoundStatement[] {
     // Most groups have none.
     ...(removed.length > 0 ? [{ statement: deletedConversations, values: [removed] }] : []),
   ]
-}
-
-function withoutFault<T>(compute: () => T): T {
-  try {
-    return compute()
-  } catch (error) {
-    throw new GroupFault('a group of writes could not be planned', { cause: error })
-  }
 }

@@ -5,8 +5,8 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 /** `before`: the server never gets the commit. `after`: it gets it, and its answer is lost. */
 export type Cut = 'before' | 'after' | null
 
-/** What commits: the end of a transaction, and the statement that is one of its own. */
-const commits = ['COMMIT', 'first_writes']
+/** What commits: the end of a transaction, and the statements that are one of their own. */
+const commits = ['COMMIT', 'first_writes', 'usual_']
 
 export class CuttingProxy {
   /** Taken by the next commit that passes. */
