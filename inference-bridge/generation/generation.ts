@@ -15,6 +15,7 @@
  */
 import { sanitizeModelText, utf8Length } from '../../protocol/text.ts'
 import { limits } from '../../protocol/websocket/limits.ts'
+import { GrowingText } from './growing-text.ts'
 import { StopStrings } from './stop-strings.ts'
 import { TokenIdBuffer } from './token-id-buffer.ts'
 import type { WholeTokens } from './whole-tokens.ts'
@@ -49,7 +50,7 @@ export class Generation {
   readonly #ids: TokenIdBuffer
   /** Whether text comes with ids; null until the first token. */
   #withIds: boolean | null
-  #text: string
+  #text: GrowingText
   #bytes: number
   /** Stop strings that end before here were looked for. */
   #searched: number
@@ -66,8 +67,9 @@ export class Generation {
     this.#stops = new StopStrings(stop)
     this.#whole = whole
     this.#ids = new TokenIdBuffer(resume?.tokenIds)
-    this.#text = resume?.text ?? ''
-    this.#bytes = utf8Length(this.#text)
+    const text = resume?.text ?? ''
+    this.#text = new GrowingText(text)
+    this.#bytes = utf8Length(text)
     this.#withIds = this.#ids.count > 0 ? true : null
     // No stop string begins in text that was shown: it would have been held back.
     this.#searched = this.#text.length
@@ -78,7 +80,12 @@ export class Generation {
 
   /** All text so far; once ended, the reply. */
   get text(): string {
-    return this.#text
+    return this.#text.whole
+  }
+
+  /** Text from one place to another, in UTF-16 code units: cheaper than a slice of all of it where it is the newest. */
+  textBetween(from: number, to: number): string {
+    return this.#text.slice(from, to)
   }
 
   /** All ids so far. */
@@ -133,7 +140,7 @@ export class Generation {
 
   /** The whole reply is known without generating: nothing of it shows before its finish. For a generation that has nothing yet. */
   endKnown(text: string, reason: GenerationEnd): void {
-    this.#text = text
+    this.#text = new GrowingText(text)
     this.#end = reason
   }
 
@@ -146,8 +153,8 @@ export class Generation {
   rewind(): void {
     if (this.#end !== null) return
     this.#ids.truncate(this.#certain.ids)
-    this.#text = this.#text.slice(0, this.#certain.text)
-    this.#bytes = utf8Length(this.#text)
+    this.#text.truncate(this.#certain.text)
+    this.#bytes = utf8Length(this.#text.whole)
     this.#searched = Math.min(this.#searched, this.#text.length)
     this.#halfPair = ''
     this.#doubt = null
@@ -194,13 +201,14 @@ export class Generation {
     const bytes = utf8Length(text)
     const overflows = this.#bytes + bytes > limits.textBytes
     if (overflows) text = prefixOfBytes(text, limits.textBytes - this.#bytes)
-    this.#text += text
+    this.#text.append(text)
     this.#bytes += overflows ? utf8Length(text) : bytes
     if (!this.#stops.none) {
-      const match = this.#stops.find(this.#text, this.#searched)
+      const from = Math.max(0, this.#searched - this.#stops.reach)
+      const match = this.#stops.find(this.#text.slice(from), this.#searched - from)
       this.#searched = this.#text.length
       if (match !== null) {
-        this.#text = this.#text.slice(0, match.at)
+        this.#text.truncate(from + match.at)
         this.#end = 'stop'
         return
       }
@@ -215,7 +223,8 @@ export class Generation {
       return
     }
     this.#held.push(pair)
-    const safe = this.#stops.safeLength(this.#text)
+    const from = Math.max(0, this.#text.length - this.#stops.reach)
+    const safe = from + this.#stops.safeLength(this.#text.slice(from))
     let released = 0
     for (const held of this.#held) {
       if (held.text > safe) break

@@ -21,6 +21,11 @@ export class StopStrings {
     return this.#longest === 0
   }
 
+  /** So many of the last units may be the beginning of a stop string: those before matter to neither of the following. */
+  get reach(): number {
+    return Math.max(0, this.#longest - 1)
+  }
+
   /** The first stop string whose end lies beyond `searched`, up to which `text` was searched before. */
   find(text: string, searched: number): StopMatch | null {
     let firstEnd = Number.POSITIVE_INFINITY

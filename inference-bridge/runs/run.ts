@@ -77,7 +77,7 @@ export class Run implements DeltaSource {
     const to = this.generation.showable
     if (to.text === from.text && to.ids === from.ids) return null
     this.#sent = to
-    return [this.turnId, this.number, from.text, this.generation.text.slice(from.text, to.text), from.ids, this.generation.ids.bytes(from.ids, to.ids)]
+    return [this.turnId, this.number, from.text, this.generation.textBetween(from.text, to.text), from.ids, this.generation.ids.bytes(from.ids, to.ids)]
   }
 
   beat(): DeltaItem {
@@ -101,7 +101,7 @@ export class Run implements DeltaSource {
     if (offset > to.text || idOffset > to.ids) return null
     this.#edge = edge
     this.#sent = to
-    return { text: this.generation.text.slice(offset, to.text), tokenIds: this.generation.ids.bytes(idOffset, to.ids) }
+    return { text: this.generation.textBetween(offset, to.text), tokenIds: this.generation.ids.bytes(idOffset, to.ids) }
   }
 
   /** Stops at once. All text that this attempt has ever sent. */

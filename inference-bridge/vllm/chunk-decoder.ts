@@ -92,7 +92,7 @@ export class ChunkDecoder {
 
   /** Of a list in the form that JSON has for whole numbers, without blanks; `#at` is at its bracket then. */
   #ids(bytes: Buffer, start: number, end: number): number[] | null {
-    const ids: number[] = []
+    let ids: number[] | null = null
     for (let at = start; at < end; at++) {
       const first = at
       let id = 0
@@ -103,7 +103,9 @@ export class ChunkDecoder {
       }
       const digits = at - first
       if (digits === 0 || digits > mostDigits || (digits > 1 && bytes[first] === zero)) return null
-      ids.push(id)
+      // An empty list that grows takes room for seventeen at once.
+      if (ids === null) ids = [id]
+      else ids.push(id)
       if (bytes[at] === comma) continue
       this.#at = at
       return at < end && bytes[at] === bracket ? ids : null
