@@ -1,3 +1,4 @@
+import { mock } from 'node:test'
 import t from 'tap'
 import { newTurnId } from '../../protocol/ids.ts'
 import { BusError } from '../../platform/bus/channel.ts'
@@ -11,7 +12,7 @@ import { JobPublisher } from './publisher.ts'
 const job = (turnId = newTurnId(3), lane: JobPointer['lane'] = 'standard'): JobPointer => ({ lane, turnId, conversationId: 1024 + 3 })
 
 function newPublisher(queue: JobQueue, logger = recordedLogger()) {
-  return new JobPublisher({ queue, logger, monotonic: () => performance.now(), onPositions: () => undefined })
+  return new JobPublisher({ queue, logger, monotonic: () => performance.now(), areWaiting: () => false, onPositions: () => undefined })
 }
 
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
@@ -92,7 +93,7 @@ t.test('a full lane keeps no other lane waiting, and a job that can never be pub
   t.match(logger.lines.filter(({ level }) => level === 'error'), [{ message: 'a job cannot be published', fields: { turn: 'not a word' } }])
   await until(() => logger.lines.filter(({ message }) => message === 'jobs are not published yet').length === lanes.length)
   const [standing] = await queue.fetch('standard', 1, { waitMs: 0 })
-  await standing?.ack()
+  standing?.ack()
   publisher.retry()
   await until(async () => (await queue.depth('standard')).waiting === 1)
 })
@@ -112,4 +113,34 @@ t.test('what is published only to be sure has a bound while the bus is away', as
   publisher.retry()
   await new Promise(setImmediate)
   t.ok(tried <= 129, 'one attempt tells whether it is back')
+})
+
+t.test('the queue is looked at each second while somebody waits in it, and else every five', async (t) => {
+  mock.timers.enable({ apis: ['setInterval'] })
+  t.teardown(() => mock.timers.reset())
+  let now = 0
+  let looks = 0
+  let areWaiting = true
+  const bus = new MemoryBus()
+  const queue = bus.jobQueue()
+  const counted = { publish: (each: JobPointer) => queue.publish(each), depth: (lane: JobPointer['lane']) => ((looks += lane === 'standard' ? 1 : 0), queue.depth(lane)) } as unknown as JobQueue
+  const publisher = new JobPublisher({ queue: counted, logger: recordedLogger(), monotonic: () => now, areWaiting: () => areWaiting, onPositions: () => undefined })
+  publisher.start()
+  t.teardown(() => publisher.stop())
+  const pass = async (seconds: number): Promise<number> => {
+    looks = 0
+    for (let n = 0; n < seconds; n += 1) {
+      now += 1_000
+      mock.timers.tick(1_000)
+      await new Promise(setImmediate)
+    }
+    return looks
+  }
+  t.equal(await pass(10), 10)
+  areWaiting = false
+  t.equal(await pass(10), 2)
+  publisher.publish(job(), false)
+  t.equal(await pass(5), 1)
+  t.equal(publisher.load.queueDepth, 1)
+  t.equal(await pass(10), 10, 'a queue of others ends some time, and that is told')
 })

@@ -7,6 +7,8 @@ import type { Logger } from '../../platform/logging/logger.ts'
 import { JobBacklog } from './job-backlog.ts'
 
 const pollMs = 1_000
+/** Where nobody is told a position, and no lane has a queue that would end soon. */
+const idlePollMs = 5_000
 /** Throughput is measured over about this long. */
 const rateWindowMs = 30_000
 /** Jobs of a lane that wait although no actor here holds their turn; the sweeper finds those beyond again. */
@@ -30,6 +32,8 @@ export interface JobPublisherOptions {
   readonly logger: Logger
   /** Milliseconds. */
   readonly monotonic: () => number
+  /** Whether turns of this process wait for their place in the queue to be told. */
+  readonly areWaiting: () => boolean
   readonly onPositions: (positionOf: (turnId: string) => QueuePosition | null) => void
 }
 
@@ -42,6 +46,7 @@ export class JobPublisher {
   readonly #lanes = new Map<Lane, LaneState>()
   #timer: NodeJS.Timeout | null = null
   #polling = false
+  #polledAt = -Infinity
 
   constructor(options: JobPublisherOptions) {
     this.#options = options
@@ -98,10 +103,13 @@ export class JobPublisher {
   }
 
   async #poll(): Promise<void> {
-    if (this.#polling) return
+    const { queue, monotonic, areWaiting } = this.#options
+    const isIdle = monotonic() - this.#polledAt < idlePollMs - pollMs / 2 && this.load.queueDepth === 0 && !areWaiting()
+    if (this.#polling || isIdle) return
     this.#polling = true
+    this.#polledAt = monotonic()
     try {
-      for (const lane of lanes) this.#observe(lane, await this.#options.queue.depth(lane))
+      await Promise.all(lanes.map(async (lane) => this.#observe(lane, await queue.depth(lane))))
       this.#options.onPositions((turnId) => this.#positionOf(turnId))
     } catch (error) {
       this.#options.logger.debug({ err: error }, 'the queue cannot be seen')

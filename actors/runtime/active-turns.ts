@@ -24,6 +24,12 @@ export class ActiveTurns {
     this.#positions.delete(turnId)
   }
 
+  /** Whether any waits in the queue. */
+  areQueued(): boolean {
+    for (const [turnId, actor] of this.#actors) if (actor.glance(turnId)?.state === 'queued') return true
+    return false
+  }
+
   /** Ids of those whose deadline has passed. */
   *overdue(now: number): Iterable<string> {
     for (const [turnId, actor] of this.#actors) {

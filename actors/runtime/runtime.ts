@@ -123,7 +123,7 @@ class Runtime implements ConversationRuntime, ActorHost {
     this.#directory = new ActorDirectory({ host: this, store, maxActors: options.maxActors ?? defaultMaxActors })
     const placement = new Placement({ directory: this.#directory, monotonic, signal: this.#stopping.signal, onTaken: (from, conversationId) => this.#taken.tell(from, conversationId) })
     this.#taken = new TakenNotices({ channel, node, refusals, check: (ids) => this.#suspect(ids) })
-    this.#publisher = new JobPublisher({ queue: options.jobQueue, logger, monotonic, onPositions: (positionOf) => this.#turns.tellPositions(positionOf) })
+    this.#publisher = new JobPublisher({ queue: options.jobQueue, logger, monotonic, areWaiting: () => this.#turns.areQueued(), onPositions: (positionOf) => this.#turns.tellPositions(positionOf) })
     this.#sweeper = new Sweeper({
       store,
       node,

@@ -48,7 +48,7 @@ export class ScriptedRun {
         offset = reply.have
         continue
       }
-      if (reply.type === 'confirmed') await this.job.ack()
+      if (reply.type === 'confirmed') this.job.ack()
       return reply.type
     }
   }
@@ -101,7 +101,7 @@ export class ScriptedBridge {
     for (;;) {
       const job = await this.take(lane)
       const reply = await this.ask(job)
-      if (reply.type === 'gone') await job.ack()
+      if (reply.type === 'gone') job.ack()
       else if (reply.type === 'busy') job.nak(reply.retry_ms)
       else return this.hold(job, reply)
     }

@@ -1,5 +1,6 @@
 /**
- * Works off one job: asks the turn's owner for the grant, generates, brings the end home, and only then acks.
+ * Works off one job: asks the turn's owner for the grant, generates, brings the end home, and only then acks. An ack that is
+ * lost brings the job again, and then its turn is gone.
  *
  * | what happens | the job |
  * |---|---|
@@ -95,7 +96,7 @@ export class TurnWorker {
         if (finish === 'confirmed') {
           metrics.runEnded(outcome.type === 'finished' ? outcome.reason : outcome.error.code, run.generation.ids.count)
           generator.keepResult()
-          await this.#ack(job)
+          job.ack()
           return 'done'
         }
       }
@@ -116,7 +117,7 @@ export class TurnWorker {
     if (!isTurnId(job.turnId)) {
       // No process of ours has published it, and no edge will ever answer for it.
       logger.error({ conversationId: job.conversationId }, 'a job of no turn was discarded')
-      await this.#ack(job)
+      job.ack()
       return null
     }
     const model = replicas.defaultModel
@@ -141,21 +142,11 @@ export class TurnWorker {
       case 'granted':
         return reply
       case 'gone':
-        await this.#ack(job)
+        job.ack()
         return null
       case 'busy':
         job.nak(reply.retry_ms)
         return null
-    }
-  }
-
-  /** An ack that is lost brings the job again, and then its turn is gone. */
-  async #ack(job: Job): Promise<void> {
-    try {
-      await job.ack()
-    } catch (error) {
-      if (!(error instanceof BusError)) throw error
-      this.#dependencies.logger.warn({ turnId: job.turnId, reason: error.message }, 'ack not confirmed')
     }
   }
 

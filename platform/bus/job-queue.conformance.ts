@@ -29,6 +29,12 @@ async function take(queue: JobQueue, count: number, lane: Lane = 'standard'): Pr
 
 const takeOne = async (queue: JobQueue): Promise<Job> => (await take(queue, 1))[0] as Job
 
+/** Once the bus has heard that so many jobs of a lane are in hand, and no more. */
+export async function settled(queue: JobQueue, inHand = 0, lane: Lane = 'standard'): Promise<void> {
+  const until = performance.now() + waitMs
+  while ((await queue.depth(lane)).delivered !== inHand && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 2))
+}
+
 /** `open`: a bus of its own, with these limits. */
 export async function testJobQueue(t: Test, open: (t: Test, limits: JobQueueLimits) => Promise<JobQueueWorld>): Promise<void> {
   const world = (t: Test, limits: Partial<JobQueueLimits> = {}): Promise<JobQueueWorld> => open(t, { ...defaultJobQueueLimits, ackWaitMs: never, ...limits })
@@ -43,8 +49,9 @@ export async function testJobQueue(t: Test, open: (t: Test, limits: JobQueueLimi
     const jobs = await take(worker, 20)
     t.match(jobs, pointers.map((each, index) => ({ ...each, sequence: index + 1, deliveries: 1 })))
     t.match(await take(worker, 1, 'premium'), [premium])
-    for (const job of jobs) await job.ack()
-    t.strictSame(await publisher.depth('standard'), { waiting: 0, delivered: 0, lastSequence: 20, deliveredSequence: 20 })
+    for (const job of jobs) job.ack()
+    await settled(publisher)
+    t.strictSame(await publisher.depth('standard'), { waiting: 0, delivered: 0, deliveredSequence: 20 })
     t.strictSame(await worker.fetch('standard', 1, { waitMs: 0 }), [])
   })
 
@@ -69,7 +76,8 @@ export async function testJobQueue(t: Test, open: (t: Test, limits: JobQueueLimi
     const [, delivered] = await take(queue, 2)
     t.strictSame(await queue.publish(job), { sequence: 2, duplicate: true })
     t.match(await queue.depth('standard'), { waiting: 0, delivered: 2 })
-    await delivered?.ack()
+    delivered?.ack()
+    await settled(queue, 1)
     t.strictSame(await queue.publish(job), { sequence: 3, duplicate: false })
     t.match(await take(queue, 1), [{ ...job, sequence: 3, deliveries: 1 }])
   })
@@ -106,7 +114,8 @@ export async function testJobQueue(t: Test, open: (t: Test, limits: JobQueueLimi
       // The job may have been quicker than the abort; whoever has it, it comes at once.
       const found = [...(await given), ...(await staying.fetch('standard', 1, { waitMs: (await given).length > 0 ? 0 : waitMs }))]
       t.match(found, [job], `round ${round}`)
-      await found[0]?.ack()
+      found[0]?.ack()
+      await settled(publisher)
     }
   })
 
@@ -119,7 +128,8 @@ export async function testJobQueue(t: Test, open: (t: Test, limits: JobQueueLimi
     t.match(await takeOne(dying), { ...job, deliveries: 1 })
     const again = await takeOne(other)
     t.match(again, { ...job, sequence: 1, deliveries: 2 })
-    await again.ack()
+    again.ack()
+    await settled(publisher)
     t.match(await publisher.depth('standard'), { waiting: 0, delivered: 0 })
   })
 
@@ -159,18 +169,21 @@ export async function testJobQueue(t: Test, open: (t: Test, limits: JobQueueLimi
     await slow.publish(job)
     const delivered = await takeOne(slow)
     const again = await takeOne(other)
-    await delivered.ack()
+    delivered.ack()
+    await settled(slow)
     t.match(await slow.depth('standard'), { waiting: 0, delivered: 0 })
-    await again.ack()
+    again.ack()
     await slow.publish(job)
     const renewed = await takeOne(slow)
     t.match(renewed, { deliveries: 1, sequence: 2 })
     delivered.nak(0)
     again.nak(0)
-    await again.ack()
+    again.ack()
+    t.strictSame(await other.fetch('standard', 1, { waitMs: 50 }), [])
     t.match(await slow.depth('standard'), { waiting: 0, delivered: 1 })
-    await renewed.ack()
-    await renewed.ack()
+    renewed.ack()
+    renewed.ack()
+    await settled(slow)
     t.match(await slow.depth('standard'), { waiting: 0, delivered: 0 })
   })
 
@@ -182,7 +195,8 @@ export async function testJobQueue(t: Test, open: (t: Test, limits: JobQueueLimi
     t.equal(await code(queue.publish(fourth)), 'full')
     t.strictSame(await queue.publish(second), { sequence: 2, duplicate: true })
     t.match(await queue.publish(pointer('batch')), { duplicate: false })
-    await (await takeOne(queue)).ack()
+    ;(await takeOne(queue)).ack()
+    await settled(queue)
     t.strictSame(await queue.publish(fourth), { sequence: 4, duplicate: false })
   })
 
@@ -193,9 +207,9 @@ export async function testJobQueue(t: Test, open: (t: Test, limits: JobQueueLimi
     const jobs = await queue.fetch('standard', 10, { waitMs })
     t.equal(jobs.length, 2)
     t.strictSame(await queue.fetch('standard', 10, { waitMs: 50 }), [])
-    t.strictSame(await queue.depth('standard'), { waiting: 3, delivered: 2, lastSequence: 5, deliveredSequence: 2 })
+    t.strictSame(await queue.depth('standard'), { waiting: 3, delivered: 2, deliveredSequence: 2 })
     const next = queue.fetch('standard', 10, { waitMs })
-    await jobs[0]?.ack()
+    jobs[0]?.ack()
     t.match(await next, [{ sequence: 3 }])
   })
 
@@ -214,7 +228,7 @@ export async function testJobQueue(t: Test, open: (t: Test, limits: JobQueueLimi
           held.delete(job.turnId)
           if (Math.random() < 0.2) job.nak(0)
           else {
-            await job.ack()
+            job.ack()
             done.push(job.turnId)
           }
         }
@@ -223,6 +237,7 @@ export async function testJobQueue(t: Test, open: (t: Test, limits: JobQueueLimi
     const workers = [await bus.queue(), await bus.queue(), await bus.queue()].map(work)
     await Promise.all(pointers.map((each) => publisher.publish(each)))
     await Promise.all(workers)
+    await settled(publisher)
     t.strictSame(done.sort(), pointers.map(({ turnId }) => turnId).sort())
     t.match(await publisher.depth('standard'), { waiting: 0, delivered: 0 })
   })
@@ -240,12 +255,12 @@ export async function testJobQueue(t: Test, open: (t: Test, limits: JobQueueLimi
     t.equal(await code(queue.publish(second)), 'disconnected')
     t.equal(await code(queue.fetch('standard', 1, { waitMs })), 'disconnected')
     t.equal(await code(queue.depth('standard')), 'disconnected')
-    t.equal(await code(job.ack()), 'disconnected')
+    job.ack()
     await bus.reconnect()
     await queue.publish(second)
     const jobs = await take(queue, 2)
     t.strictSame(new Set(jobs.map(({ turnId }) => turnId)), new Set([first.turnId, second.turnId]))
-    t.ok((jobs.find(({ turnId }) => turnId === first.turnId)?.deliveries ?? 0) > 1, 'delivered again')
+    t.ok((jobs.find(({ turnId }) => turnId === first.turnId)?.deliveries ?? 0) > 1, 'delivered again, as its ack was lost')
   })
 
   await t.test('close ends the fetches under way, and the jobs in hand go to others', async (t) => {
@@ -260,7 +275,7 @@ export async function testJobQueue(t: Test, open: (t: Test, limits: JobQueueLimi
     t.strictSame(await waiting, [])
     t.equal(await code(closing.fetch('standard', 1, { waitMs })), 'closed')
     t.equal(await code(closing.publish(pointer())), 'closed')
-    t.equal(await code(job.ack()), 'closed')
+    job.ack()
     t.match(await takeOne(other), { turnId: job.turnId, deliveries: 2 })
   })
 

@@ -19,7 +19,10 @@ export interface PublishedJob {
   readonly duplicate: boolean
 }
 
-/** A delivery of a job. Its ack counts even where the job has gone to another meanwhile; after ack or nak it has no more say. */
+/**
+ * A delivery of a job. Its ack counts even where the job has gone to another meanwhile; after ack or nak it has no more say.
+ * What is said while the bus is away, or is on its way then, is lost: the job is delivered again.
+ */
 export interface Job extends JobPointer {
   readonly sequence: number
   /** 1 for the first delivery. */
@@ -28,8 +31,8 @@ export interface Job extends JobPointer {
   readonly waiting: number
   /** The job is still being worked on: begins its ack wait anew. */
   working(): void
-  /** Done: the job leaves the queue, and may be published again. Rejects with BusError where it cannot be told. */
-  ack(): Promise<void>
+  /** Done: the job leaves the queue, and may be published again. */
+  ack(): void
   /** Deliver it again, to anyone, after the delay. */
   nak(delayMs: number): void
 }
@@ -39,8 +42,7 @@ export interface LaneDepth {
   readonly waiting: number
   /** Jobs delivered and not yet acked, those included that wait to be delivered again. */
   readonly delivered: number
-  /** Sequence of the newest job, and of the newest delivered one: their difference is a newcomer's position. */
-  readonly lastSequence: number
+  /** Of the newest job delivered: what a published one's is beyond it is that one's position. */
   readonly deliveredSequence: number
 }
 

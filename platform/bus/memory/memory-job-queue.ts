@@ -1,7 +1,7 @@
 import { BusError } from '../channel.ts'
 import type { Job, JobPointer, JobQueue, Lane, LaneDepth, PublishedJob } from '../job-queue.ts'
 import { assertLiteralSubject } from '../subject.ts'
-import type { Delivery, MemoryLane } from './memory-lane.ts'
+import type { MemoryLane } from './memory-lane.ts'
 
 /** What all queues of one bus share. */
 export interface JobStore {
@@ -68,9 +68,9 @@ export class MemoryJobQueue implements JobQueue {
     return this.#store.lanes.get(name) as MemoryLane
   }
 
-  #first(lane: MemoryLane, max: number, waitMs: number, signal: AbortSignal | undefined): Promise<Delivery[]> {
+  #first(lane: MemoryLane, max: number, waitMs: number, signal: AbortSignal | undefined): Promise<Job[]> {
     return new Promise((resolve) => {
-      const done = (jobs: Delivery[]): void => {
+      const done = (jobs: Job[]): void => {
         clearTimeout(timer)
         stopWaiting()
         this.#ends.delete(end)
@@ -86,16 +86,15 @@ export class MemoryJobQueue implements JobQueue {
   }
 
   /** What is said while the bus is away is lost, and so the job is delivered again. */
-  #job(delivery: Delivery): Job {
+  #job(delivery: Job): Job {
     const isAway = (): boolean => this.#closed || !this.#isConnected()
     return {
       ...delivery,
       working: () => {
         if (!isAway()) delivery.working()
       },
-      ack: async () => {
-        this.#check()
-        delivery.ack()
+      ack: () => {
+        if (!isAway()) delivery.ack()
       },
       nak: (delayMs) => {
         if (!isAway()) delivery.nak(delayMs)

@@ -12,11 +12,8 @@ interface StoredJob {
 
 interface Waiter {
   readonly max: number
-  readonly give: (jobs: Delivery[]) => void
+  readonly give: (jobs: Job[]) => void
 }
-
-/** A delivered job, whose client may still be cut off. */
-export type Delivery = Omit<Job, 'ack'> & { ack(): void }
 
 const longestTimeoutMs = 2 ** 31 - 1
 
@@ -55,12 +52,12 @@ export class MemoryLane {
 
   depth(): LaneDepth {
     const waiting = this.#fresh.size
-    return { waiting, delivered: this.#byTurn.size - waiting, lastSequence: this.#lastSequence, deliveredSequence: this.#deliveredSequence }
+    return { waiting, delivered: this.#byTurn.size - waiting, deliveredSequence: this.#deliveredSequence }
   }
 
-  /** Up to `max` jobs that can be delivered now. */
-  take(max: number): Delivery[] {
-    const taken: Delivery[] = []
+  /** Up to `max` jobs that can be delivered now; their client may still be cut off. */
+  take(max: number): Job[] {
+    const taken: Job[] = []
     for (const job of this.#again) {
       if (taken.length >= max) return taken
       this.#again.delete(job)
@@ -76,7 +73,7 @@ export class MemoryLane {
   }
 
   /** Gives `give` the first jobs that come, once, in the order of those who wait. Returns the function that ends the wait. */
-  wait(max: number, give: (jobs: Delivery[]) => void): () => void {
+  wait(max: number, give: (jobs: Job[]) => void): () => void {
     const waiter = { max, give }
     this.#waiters.add(waiter)
     return () => this.#waiters.delete(waiter)
@@ -91,7 +88,7 @@ export class MemoryLane {
     }
   }
 
-  #deliver(job: StoredJob): Delivery {
+  #deliver(job: StoredJob): Job {
     const { pointer, sequence } = job
     job.deliveries += 1
     const { ackWaitMs } = this.#limits

@@ -8,7 +8,7 @@ import { recordedLogger } from '../../logging/testing/recorded-logger.ts'
 import { testChannel } from '../channel.conformance.ts'
 import { BusError, type BusStatus, type Channel } from '../channel.ts'
 import { testDeadLetters } from '../dead-letters.conformance.ts'
-import { testJobQueue } from '../job-queue.conformance.ts'
+import { settled, testJobQueue } from '../job-queue.conformance.ts'
 import { defaultJobQueueLimits } from '../job-queue.ts'
 import { connectionOptions } from './connection-options.ts'
 import { deliveryInfo } from './job-pull.ts'
@@ -263,7 +263,7 @@ t.test('jobs that come one by one are all asked for at one inbox', async (t) => 
     await bus.jobQueue.publish({ lane: 'standard', turnId, conversationId: 1024 })
     const [job] = await fetching
     t.equal(job?.turnId, turnId)
-    await job?.ack()
+    job?.ack()
   }
   await fetchOne('first')
   t.match(said, /^SUB /m)
@@ -283,7 +283,8 @@ t.test('a job that is none is discarded, and told', async (t) => {
   await bus.jobQueue.publish({ lane: 'standard', turnId: 'a', conversationId: 1024 })
   const jobs = [...(await bus.jobQueue.fetch('standard', 2, { waitMs: 20_000 })), ...(await bus.jobQueue.fetch('standard', 2, { waitMs: 100 }))]
   t.match(jobs, [{ turnId: 'a' }])
-  await jobs[0]?.ack()
+  jobs[0]?.ack()
+  await settled(bus.jobQueue)
   t.match(await bus.jobQueue.depth('standard'), { waiting: 0, delivered: 0 })
   t.match(logger.lines.filter(({ level }) => level === 'error'), [{ message: 'a job that cannot be read was discarded', fields: { subject: 'jobs.standard.strange' } }])
 })

@@ -109,13 +109,9 @@ export class NatsJobQueue implements JobQueue {
 
   async depth(lane: Lane): Promise<LaneDepth> {
     this.#check()
-    const stream = streamName(lane)
     try {
-      const [consumer, { state }] = await Promise.all([
-        this.#ask('depth', this.#manager.consumers.info(stream, consumerName)),
-        this.#ask('depth', this.#manager.streams.info(stream)),
-      ])
-      return { waiting: consumer.num_pending, delivered: consumer.num_ack_pending, lastSequence: state.last_seq, deliveredSequence: consumer.delivered.stream_seq }
+      const consumer = await this.#ask('depth', this.#manager.consumers.info(streamName(lane), consumerName))
+      return { waiting: consumer.num_pending, delivered: consumer.num_ack_pending, deliveredSequence: consumer.delivered.stream_seq }
     } catch (error) {
       throw asBusError(error)
     }
@@ -144,7 +140,7 @@ export class NatsJobQueue implements JobQueue {
     const edge = message.headers?.get(edgeHeader) ?? ''
     let settled = false
     const tell = (payload: Uint8Array): void => {
-      if (!settled && this.#link.status === 'connected') this.#link.send(reply, payload)
+      if (!settled && !this.#closed && this.#link.status === 'connected') this.#link.send(reply, payload)
     }
     return {
       lane,
@@ -155,9 +151,8 @@ export class NatsJobQueue implements JobQueue {
       deliveries,
       waiting: pending,
       working: () => tell(inProgress),
-      ack: async () => {
-        if (settled) return
-        await this.#requests.request(reply, ack, { timeoutMs: answerTimeoutMs })
+      ack: () => {
+        tell(ack)
         settled = true
       },
       nak: (delayMs) => {

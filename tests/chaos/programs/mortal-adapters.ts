@@ -64,7 +64,7 @@ export function mortalFetching(jobQueue: JobQueue, kill: KillSwitch): JobQueue {
       const jobs = await jobQueue.fetch(lane, max, options)
       // An empty hand is no step.
       if (jobs.length > 0) await kill.around('fetch-job', () => Promise.resolve())
-      return jobs.map((job) => wrapped<Job>(job, { ack: () => kill.around('ack-job', () => job.ack()) }))
+      return jobs.map((job) => wrapped<Job>(job, { ack: () => kill.aroundSend('ack-job', () => job.ack()) }))
     },
   })
 }
