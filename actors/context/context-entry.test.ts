@@ -12,7 +12,7 @@ const path: fc.Arbitrary<ContextPath> = fc.record({
   more: fc.option(id),
 })
 
-const entryOf = (plain: Uint8Array): Uint8Array => seal(brotliCompressSync(plain))
+const entryOf = (plain: Uint8Array, packing = 1): Uint8Array => seal(Uint8Array.from([packing, ...(packing === 1 ? brotliCompressSync(plain) : plain)]))
 
 t.test('a path comes back as it was, and to its own conversation only', async () => {
   await fc.assert(
@@ -42,6 +42,8 @@ t.test('bytes of anybody are no entry, and cost little', async (t) => {
   await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 100 }), async (bytes) => t.equal(await decodeContextEntry(1, bytes), null)), { numRuns: 50 })
   const message = [7, 1, 'hello', false]
   t.ok(await decodeContextEntry(1, entryOf(writeMsgpack([1, null, [message]]))))
+  t.ok(await decodeContextEntry(1, entryOf(writeMsgpack([1, null, [message]]), 0)))
+  t.equal(await decodeContextEntry(1, entryOf(writeMsgpack([1, null, [message]]), 2)), null)
   for (const wrong of [null, 'text', [], [1, null], [1, null, []], [2, null, [message]], [1, 'x', [message]], [1, null, [[7, 3, 'hello', false]]], [1, null, [[7, 1, 'hello']]], [1, null, [[0.5, 1, 'hello', false]]], [1, null, [[7, 1, 5, false]]], [1, null, [[7, 1, 'hello', 1]]], [1, null, [message], 'more']]) {
     t.equal(await decodeContextEntry(1, entryOf(writeMsgpack(wrong))), null, JSON.stringify(wrong))
   }

@@ -1,5 +1,5 @@
 /**
- * One socket's way out. While it holds bytes that the network has not taken it is blocked: subscriptions wait with their
+ * One socket's way out. A reply leaves with the events that follow it in the same turn of the event loop, as one write. While it holds bytes that the network has not taken it is blocked: subscriptions wait with their
  * positions, and replies wait here, at most as many as commands may be unanswered. So what a slow client costs is what one
  * flush had for it, and those replies.
  */
@@ -21,7 +21,7 @@ export interface ConnectionOwner {
 }
 
 interface Waiting {
-  readonly message: ServerMessage
+  readonly frame: string | Uint8Array
   readonly sent: (() => void) | undefined
 }
 
@@ -35,6 +35,8 @@ export class Connection implements ClientConnection {
   #unsentBytes = 0
   #progressAt = 0
   #resuming: NodeJS.Immediate | undefined
+  #replying: NodeJS.Immediate | undefined
+  #corked = false
 
   constructor(socket: WebSocket<unknown>, subprotocol: Subprotocol, owner: ConnectionOwner) {
     this.#socket = socket
@@ -51,6 +53,11 @@ export class Connection implements ClientConnection {
   }
 
   send(frame: string | Uint8Array): void {
+    if (this.#waiting.length > 0 && this.writable && !this.#corked) return this.cork(() => this.#write(frame))
+    this.#write(frame)
+  }
+
+  #write(frame: string | Uint8Array): void {
     const socket = this.#socket
     if (socket === null) return
     this.#owner.sentFrame()
@@ -60,32 +67,47 @@ export class Connection implements ClientConnection {
     else if (status === 2) this.fellBehind()
   }
 
-  /** Sends the reply, or keeps it until the connection is writable; `sent` is called once it is on its way. */
+  /** Sends the reply before whatever is sent next, within a cork at once, else at the end of this turn of the event loop; or keeps it until the connection is writable. `sent` is called once it is on its way. */
   reply(message: ServerMessage, sent?: () => void): void {
     if (this.#socket === null) return
-    if (this.#blocked) {
-      this.#waiting.push({ message, sent })
-      return
+    this.#waiting.push({ frame: encodeServerMessage(this.subprotocol, message), sent })
+    if (this.#blocked) return
+    if (this.#corked) return this.#sendReplies()
+    this.#replying ??= setImmediate(() => {
+      this.#replying = undefined
+      this.#sendReplies()
+    })
+  }
+
+  /** All but the newest `but`, as long as the network takes them. */
+  #sendReplies(but = 0): void {
+    while (this.writable && this.#waiting.length > but) {
+      const { frame, sent } = this.#waiting.shift() as Waiting
+      this.#write(frame)
+      sent?.()
     }
-    this.send(encodeServerMessage(this.subprotocol, message))
-    sent?.()
   }
 
   fellBehind(): void {
     this.close(4430, 'too_slow')
   }
 
-  /** Several sends as one write. */
+  /** Several sends as one write, the newest reply that waits among them: of many large ones nobody would know when to stop. */
   cork(work: () => void): void {
+    this.#sendReplies(1)
     if (this.#socket === null) return
+    const wasCorked = this.#corked
     let failure: { readonly error: unknown } | null = null as { readonly error: unknown } | null
     this.#socket.cork(() => {
+      this.#corked = true
       try {
+        this.#sendReplies()
         work()
       } catch (error) {
         // The library would abort the process.
         failure = { error }
       }
+      this.#corked = wasCorked
     })
     this.checkUnsent()
     if (failure !== null) throw failure.error
@@ -117,6 +139,7 @@ export class Connection implements ClientConnection {
   }
 
   close(code: CloseCode, reason: string): void {
+    this.#sendReplies()
     const socket = this.#socket
     this.closed()
     socket?.end(code, reason)
@@ -126,6 +149,7 @@ export class Connection implements ClientConnection {
   closed(): void {
     this.#socket = null
     clearImmediate(this.#resuming)
+    clearImmediate(this.#replying)
     this.#waiting = []
   }
 
@@ -143,11 +167,7 @@ export class Connection implements ClientConnection {
     this.#resuming = undefined
     if (this.#socket === null) return
     this.#blocked = false
-    while (!this.#blocked) {
-      const next = this.#waiting.shift()
-      if (next === undefined) break
-      this.reply(next.message, next.sent)
-    }
+    this.#sendReplies()
     if (this.writable) this.#owner.unblocked()
   }
 

@@ -29,7 +29,6 @@ export class RedisLimits implements Limits {
 
   /** `unshared` is called whenever this process counts for itself what it should share. */
   constructor(connection: RedisConnection, options: MemoryLimitsOptions & { readonly unshared?: () => void }) {
-    // At once: a command that is defined while others of the same turn of the event loop wait to be sent is unknown among them.
     connection.define('rlflxIncr', { numberOfKeys: 1, lua: script })
     this.#client = scriptClient(connection)
     this.#local = new MemoryLimits(options)
