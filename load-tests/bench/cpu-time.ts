@@ -6,7 +6,21 @@ const ticksPerSecond = 100
 
 /** CPU seconds, user and system, of a process and of its children: of those that have ended, too, or it would fall as they end. */
 export function cpuSeconds(pid: number): number {
-  return [pid, ...childrenOf(pid)].reduce((sum, id) => sum + ownSeconds(id), endedChildrenSeconds(pid))
+  for (;;) {
+    const ended = endedChildrenSeconds(pid)
+    const seconds = childrenOf(pid).map(childSeconds)
+    // Of one that ended in between, nothing was counted, or all of it twice.
+    if (seconds.every((each) => each !== undefined) && endedChildrenSeconds(pid) === ended) return seconds.reduce((sum, each) => sum + each, ended + ownSeconds(pid))
+  }
+}
+
+/** Undefined: it has ended. */
+function childSeconds(pid: number): number | undefined {
+  try {
+    return ownSeconds(pid)
+  } catch {
+    return undefined
+  }
 }
 
 /** Resident. */
