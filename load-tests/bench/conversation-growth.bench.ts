@@ -6,7 +6,7 @@ import { startPostgres } from '../../tests/harness/postgres.ts'
 import { number } from './markdown.ts'
 import { numbersOf, runBenchmark } from './program.ts'
 import { startCluster } from './testing/cluster-under-test.ts'
-import { flatness, serverSeconds } from './testing/flatness.ts'
+import { flatness, watch } from './testing/flatness.ts'
 import { fillDatabase, postgresSettings } from './testing/stored-history.ts'
 import { warmUp } from './testing/turns-in-a-row.ts'
 import { visit, visitsOf, type Deed, type Done } from './testing/visits.ts'
@@ -23,14 +23,6 @@ interface Size {
   readonly samples: ReadonlyMap<Deed, Done>[]
 }
 
-const reasons: Readonly<Record<Deed, string>> = {
-  open: 'a page has the same number of messages, but they lie in more blocks the more was said between them.',
-  'open again': 'a page has the same number of messages, but they lie in more blocks the more was said between them.',
-  'history page': 'a page has the same number of messages, but they lie in more blocks the more was said between them.',
-  'first turn': 'a prompt has as many messages as the window holds, but they lie in more blocks the more was said between them.',
-  turn: 'what a turn writes is the same, but in an index that is deeper.',
-}
-
 await runBenchmark({
   name: 'conversation-growth',
   title: 'A conversation grows to 10,000 messages',
@@ -44,16 +36,16 @@ await runBenchmark({
   run: async ({ sizes: list, conversations: each, rounds, profiles }, say) => {
     const sizes: Size[] = numbersOf(list).map((messages) => ({ name: `${number(messages)} messages`, messages, userId: `user-${messages}`, samples: [] }))
     const postgres = await startPostgres(undefined, postgresSettings)
+    const watching = await watch(postgres)
     try {
       const url = await postgres.createDatabase('chat')
-      const stored = await fillDatabase(url, months, sizes.map(({ messages, userId }) => ({ userIds: [userId], conversationsEach: each * (rounds + 1), messagesEach: messages })))
-      say('the conversations are stored')
+      const stored = await fillDatabase(url, months, sizes.map(({ messages, userId }) => ({ userIds: [userId], conversationsEach: each * (rounds + 1), messagesEach: messages })), say)
       const cluster = await startCluster({ edges: 1, bridges: 1, tokensPerSecond: 0, firstTokenMs: 0, replyTokens, databaseUrls: [url], profiles })
       try {
         await warmUp(cluster.port)
         for (let round = 0; round <= rounds; round += 1) {
-          for (const { userId, samples } of sizes) {
-            const done = await visit(cluster.port, visitsOf(stored, [userId], each, round), replyTokens, () => serverSeconds(cluster, postgres.pid))
+          for (const { userId, samples } of round % 2 === 0 ? sizes : sizes.toReversed()) {
+            const done = await visit(cluster.port, visitsOf(stored, [userId], each, round), replyTokens, () => watching.worked(cluster))
             if (round > 0) samples.push(done)
           }
           say(`round ${round} of ${rounds}`)
@@ -62,13 +54,15 @@ await runBenchmark({
         await cluster.stop()
       }
     } finally {
+      await watching.end()
       await postgres.stop()
     }
     const baseline = sizes.find(({ messages }) => messages >= fullPage) ?? sizes[0]
     if (baseline === undefined) throw new RangeError('--sizes: names none.')
+    const found = flatness(sizes, baseline)
     return {
-      ...flatness(sizes, baseline, reasons),
-      remarks: ['Opening tells the newest 200 messages, and a prompt holds what the window of 4,096 tokens does: of a shorter conversation there is less to tell, and that is why it costs less.'],
+      ...found,
+      remarks: [...found.remarks, 'Opening tells the newest 200 messages, and a prompt holds what the window of 4,096 tokens does: of a shorter conversation there is less to tell, and that is why it costs less.'],
     }
   },
 })

@@ -21,7 +21,7 @@ Runs the project and its peers side by side on the same work, and writes docs/be
 
   --only NAMES   of ${usual.join(', ')},
                  or what is not run unasked: ${benchmarks.filter((name) => !usual.some((each) => each === name)).join(', ')}
-  --all          what is not run unasked, too: an hour in all
+  --all          what is not run unasked, too
   --rounds N     of each (5 or 7); fewer than ${leastForTheRecord} are printed, not written
   --quick        less of everything, for a look of a few minutes: printed, not written
   --anyway       although the machine is at other work`

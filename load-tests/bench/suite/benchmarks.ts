@@ -1,6 +1,6 @@
 /** All benchmarks, by their files, in the order in which they run and stand on the page. */
 
-/** What `npm run bench` runs: half an hour on two cores, all of them together. What weighs most comes first, as a run that is broken off keeps what it has. */
+/** What `npm run bench` runs. What weighs most comes first, as a run that is broken off keeps what it has. */
 export const usual = [
   'streams',
   'crowd',

@@ -2,6 +2,7 @@
  * Conversations as months of use leave them, written by SQL straight into the real schema: a partition a month, messages in
  * the order in which many conversations go on at once, and a finished turn for each question.
  */
+import os from 'node:os'
 import pg from 'pg'
 import { systemClock } from '../../../platform/clock.ts'
 import { createLogger } from '../../../platform/logging/logger.ts'
@@ -30,36 +31,37 @@ export const postgresSettings = { fsync: 'on', full_page_writes: 'on', shared_bu
 
 /** A conversation that fits into one goes on in no other. */
 const leastMessagesAMonth = 20
-const messagesAStatement = 200_000
+/** Months. */
+const toldAfter = 6
+const messagesAStatement = 50_000
 
-/** Fills an empty database with the months before this one. Resolves with each user's conversations. */
-export async function fillDatabase(url: string, months: number, histories: readonly UsersHistory[]): Promise<ConversationsOf> {
+/** Fills an empty database with the months before this one, a connection a core, and says which are done. Resolves with each user's conversations. */
+export async function fillDatabase(url: string, months: number, histories: readonly UsersHistory[], say: (progress: string) => void): Promise<ConversationsOf> {
   const current = monthOf(Date.now())
   const plans = histories.map((history) => planOf(history, months))
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
+  const pool = new pg.Pool({ connectionString: url, max: os.availableParallelism(), options: '-c work_mem=256MB -c synchronous_commit=off' })
   try {
-    await client.query(`SET work_mem = '256MB'; SET synchronous_commit = off`)
     for (let month = 0; month < months; month += 1) {
       await reachMonth(url, current - months + month)
       for (const { conversations, messagesEach, span, aMonth } of plans) {
         const conversationsAStatement = Math.max(1, Math.floor(messagesAStatement / aMonth))
         const from = [timeOf(current - months + month), firstSequenceOfMonth(current - months + month)]
-        for (const some of chunks(conversations.filter(({ begins }) => begins === month), conversationsAStatement)) await create(client, some, current - months + month)
+        for (const some of chunks(conversations.filter(({ begins }) => begins === month), conversationsAStatement)) await create(pool, some, current - months + month)
         for (const [going, messages] of [
           [conversations.filter(({ begins }) => begins <= month && month < begins + span - 1), aMonth],
           [conversations.filter(({ begins }) => month === begins + span - 1), messagesEach - aMonth * (span - 1)],
         ] as const) {
-          for (const some of chunks(going, conversationsAStatement)) await client.query(addMessages, [some.map(({ id }) => id), messages, ...from])
+          await Promise.all(chunks(going, conversationsAStatement).map((some) => pool.query(addMessages, [some.map(({ id }) => id), messages, ...from])))
         }
       }
+      if ((month + 1) % toldAfter === 0) say(`${month + 1} of ${months} months are stored`)
     }
     await reachMonth(url, current)
     // What a database in use has had long since.
-    await client.query('VACUUM (ANALYZE)')
-    await client.query('CHECKPOINT')
+    await pool.query('VACUUM (ANALYZE)')
+    await pool.query('CHECKPOINT')
   } finally {
-    await client.end()
+    await pool.end()
   }
   const byUser = new Map<string, number[]>()
   for (const { userId, id } of plans.flatMap(({ conversations }) => conversations)) byUser.set(userId, [...(byUser.get(userId) ?? []), id])
@@ -86,8 +88,8 @@ async function reachMonth(url: string, month: number): Promise<void> {
   await logger.close()
 }
 
-async function create(client: pg.Client, conversations: readonly Stored[], month: number): Promise<void> {
-  const { rows } = await client.query<{ id: string }>(
+async function create(pool: pg.Pool, conversations: readonly Stored[], month: number): Promise<void> {
+  const { rows } = await pool.query<{ id: string }>(
     `INSERT INTO conversations (id, message_floor, created_at, updated_at, user_id, title)
       SELECT nextval('conversation_sequence') * 1024 + w.bucket, (SELECT last_value FROM message_sequence) * 1024, to_timestamp($3 / 1000.0), to_timestamp($3 / 1000.0), w.user_id, 'What was talked about'
       FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS w (user_id, bucket, n)
@@ -145,6 +147,6 @@ const addMessages = `
   FROM told WHERE n % 2 = 0
   ORDER BY id`
 
-function* chunks<T>(items: readonly T[], size: number): Generator<readonly T[]> {
-  for (let at = 0; at < items.length; at += size) yield items.slice(at, at + size)
+function chunks<T>(items: readonly T[], size: number): (readonly T[])[] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, n) => items.slice(n * size, (n + 1) * size))
 }

@@ -10,14 +10,17 @@ import { Talker } from './talkers.ts'
 export const deeds = ['open', 'open again', 'history page', 'first turn', 'turn'] as const
 export type Deed = (typeof deeds)[number]
 
-/** CPU seconds of all that serves, and of Postgres among it. */
-export interface ServerSeconds {
+/** What all that serves has done. */
+export interface ServerWork {
+  /** CPU seconds: of all of it, and of Postgres among it. */
   readonly all: number
   readonly postgres: number
+  /** Of Postgres' write-ahead log. */
+  readonly loggedBytes: number
 }
 
 export interface Done {
-  readonly cpu: ServerSeconds
+  readonly work: ServerWork
   /** Milliseconds of each, at least one; of turns until they are accepted. */
   readonly ms: readonly number[]
 }
@@ -30,8 +33,8 @@ export interface Visit {
 const pageMessages = 50
 const repeats = 3
 
-/** `cpu`: so far. At most a socket's worth of conversations of a user. */
-export async function visit(port: number, visits: readonly Visit[], replyTokens: number, cpu: () => ServerSeconds): Promise<ReadonlyMap<Deed, Done>> {
+/** `work`: so far. At most a socket's worth of conversations of a user. */
+export async function visit(port: number, visits: readonly Visit[], replyTokens: number, work: () => Promise<ServerWork>): Promise<ReadonlyMap<Deed, Done>> {
   const talkers = new Map<string, Talker>()
   for (const { userId } of visits) if (!talkers.has(userId)) talkers.set(userId, new Talker(await LeanSocket.open(port, userId)))
   const at = visits.map(({ userId, conversationId }) => ({ talker: talkers.get(userId) as Talker, id: conversationId, before: 0 }))
@@ -39,10 +42,10 @@ export async function visit(port: number, visits: readonly Visit[], replyTokens:
 
   const measure = async (deed: Deed, times: number, act: (place: (typeof at)[number]) => Promise<number>): Promise<void> => {
     const ms: number[] = []
-    const before = cpu()
+    const before = await work()
     for (let n = 0; n < times; n += 1) for (const place of at) ms.push(await act(place))
-    const after = cpu()
-    done.set(deed, { cpu: { all: after.all - before.all, postgres: after.postgres - before.postgres }, ms })
+    const after = await work()
+    done.set(deed, { work: { all: after.all - before.all, postgres: after.postgres - before.postgres, loggedBytes: after.loggedBytes - before.loggedBytes }, ms })
   }
   const timed = async (act: Promise<unknown>): Promise<number> => {
     const began = performance.now()
