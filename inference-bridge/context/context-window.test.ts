@@ -124,7 +124,7 @@ t.test('exact counts fill the window: no exchange more would fit, and none too m
         }
       }
     }
-    await client.close()
+    client.close()
     await engine.close()
   }
 })
@@ -150,10 +150,16 @@ t.test('a conversation that fits by its bytes is not counted, and messages are c
   calls = 0
   t.same((await assemble(conversation))?.messages, first?.messages)
   t.equal(calls, 0)
+  const grown = conversation.slice(-9)
+  t.equal((await assemble(grown))?.messages.length, 9)
+  calls = 0
+  const answered = [...grown, { message_id: 98, role: 'assistant' as const, content: 'an answer' }, { message_id: 99, role: 'user' as const, content: 'another question' }]
+  t.equal((await assemble(answered))?.messages.length, 11, 'more than fits by its bytes')
+  t.equal(calls, 0, 'with what was counted before it surely fits')
   const next = [...conversation, { message_id: 100, role: 'assistant' as const, content: 'an answer' }, { message_id: 101, role: 'user' as const, content: 'another question' }]
   await assemble(next)
   t.ok(calls <= 2 + 8, `what is new, and what is counted ahead: ${calls}`)
-  await client.close()
+  client.close()
   await engine.close()
 })
 
@@ -163,7 +169,7 @@ t.test('pages are read only while there is room', async (t) => {
   const { page, fetch, fetched } = paged(conversation, 4)
   await assemblePrompt({ chain: new Chain(page, fetch), system: null, model: 'simulated', window: 300, maxTokens: 50 }, new TokenCounts({ keptMessages: 10 }), client, never)
   t.ok(fetched() <= 3, `${fetched()} of 10 pages`)
-  await client.close()
+  client.close()
   await engine.close()
 })
 
@@ -175,7 +181,7 @@ t.test('a question that does not fit gives no prompt', async (t) => {
   t.equal(await long(400), null)
   const prompt = await long(20)
   t.ok((prompt?.maxTokens ?? 0) >= 16)
-  await client.close()
+  client.close()
   await engine.close()
 })
 

@@ -3,6 +3,7 @@
  * then its parts from the newest back. Which ones depends on exact counts alone, never on how they were come by: so two
  * bridges make the same prompt of a turn, which is what lets one go on with the other's reply.
  */
+import type { ContextMessage } from '../../protocol/bus/begin.ts'
 import type { EngineClient } from '../vllm/client.ts'
 import type { Chain, Part } from './chain.ts'
 import { ChatPrompt, RawPrompt } from './prompt.ts'
@@ -27,7 +28,7 @@ const countedAtOnce = 8
 export async function assemblePrompt(request: ContextRequest, counts: TokenCounts, client: EngineClient, signal: AbortSignal): Promise<ChatPrompt | null> {
   const { chain, system, window, maxTokens } = request
   const read: Part[] = []
-  if (await surelyFits(request, read)) return new ChatPrompt(system, read.reverse(), chain.question.content, maxTokens)
+  if (await surelyFits(request, counts, read)) return new ChatPrompt(system, read.reverse(), chain.question.content, maxTokens)
 
   const { model } = request
   const template = await counts.ofTemplate(client, model, signal)
@@ -71,17 +72,18 @@ export async function rawPrompt({ chain, model, window, maxTokens }: Omit<Contex
 }
 
 /**
- * Whether the whole chain and a reply of full length fit for certain, judged by bytes alone: for most conversations the
- * engine need not be asked. What was read of the chain is in `read`, newest first.
+ * Whether the whole chain and a reply of full length fit for certain, judged by what is known already, and else by bytes:
+ * for most conversations the engine need not be asked. What was read of the chain is in `read`, newest first.
  */
-async function surelyFits({ chain, system, window, maxTokens }: ContextRequest, read: Part[]): Promise<boolean> {
-  let bound = maxTokens + templateBound.base + Buffer.byteLength(chain.question.content)
+async function surelyFits({ chain, system, model, window, maxTokens }: ContextRequest, counts: TokenCounts, read: Part[]): Promise<boolean> {
+  const most = (message: ContextMessage): number => counts.known(model, message) ?? Buffer.byteLength(message.content)
+  let bound = maxTokens + templateBound.base + most(chain.question)
   if (system !== null) bound += templateBound.system + Buffer.byteLength(system)
   while (bound <= window) {
     const part = await chain.previous()
     if (part === null) return true
     read.push(part)
-    bound += part.reduce((sum, { content }) => sum + Buffer.byteLength(content), templateBound.exchange)
+    bound += part.reduce((sum, message) => sum + most(message), templateBound.exchange)
   }
   return false
 }

@@ -38,9 +38,14 @@ export class TokenCounts {
     this.#keptMessages = keptMessages
   }
 
+  /** Undefined where it was not counted, or that is forgotten. */
+  known(model: string, message: ContextMessage): number | undefined {
+    return this.#counts.get(keyOf(model, message))
+  }
+
   /** Messages never change, so a count holds for good. Rejects with EngineFailure. */
   async ofMessage(client: EngineClient, model: string, message: ContextMessage, signal: AbortSignal): Promise<number> {
-    const key = `${message.message_id} ${model}`
+    const key = keyOf(model, message)
     const known = this.#counts.get(key)
     if (known !== undefined) {
       this.#counts.delete(key)
@@ -67,6 +72,10 @@ export class TokenCounts {
     this.#templates.set(model, cost)
     return cost
   }
+}
+
+function keyOf(model: string, message: ContextMessage): string {
+  return `${message.message_id} ${model}`
 }
 
 async function measureTemplate(client: EngineClient, model: string, signal: AbortSignal): Promise<TemplateCost> {

@@ -100,7 +100,7 @@ export class ReplicaSet implements Service {
     this.#stop.abort()
     for (const timer of this.#timers.values()) clearTimeout(timer)
     await this.#starting
-    await Promise.all(this.replicas.map((replica) => replica.client.close()))
+    for (const { client } of this.replicas) client.close()
     this.#listeners.clear()
   }
 

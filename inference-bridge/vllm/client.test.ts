@@ -27,7 +27,7 @@ async function fakeEngine(t: Test, answer: (request: IncomingMessage, response: 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const client = new EngineClient({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` }, deadlines)
   t.teardown(async () => {
-    await client.close()
+    client.close()
     // Resolves only once every connection has been closed.
     await new Promise((resolve) => server.close(resolve))
   })
@@ -174,7 +174,7 @@ t.test('abort closes the connection at once, also before anything was sent', asy
   early.abort()
   t.match(await early.done, { type: 'aborted' })
   await engine.until(() => engine.metrics.running + engine.metrics.waiting === 0)
-  await client.close()
+  client.close()
   await engine.close()
 })
 
@@ -190,7 +190,7 @@ t.test('models, counts and texts of the simulated and of recorded engines', asyn
     if (chunk.promptIds !== null) t.same(chunk.promptIds, prompt, 'the prompt of a chat is what /tokenize says')
   })
   await stream.done
-  await client.close()
+  client.close()
   await engine.close()
 
   const answers: Record<string, string> = { '/v1/models': 'models_with_lora.json', '/tokenize': 'tokenize_chat.json', '/detokenize': 'detokenize.json' }
@@ -226,7 +226,9 @@ t.test('calls that are not answered, and answers that are none, are failures', a
   await fails(aborted, 'unavailable')
   const odd = await fakeEngine(t, (_request, response) => response.end('[]'))
   await fails(odd.client.models(), 'malformed')
+  const endless = await fakeEngine(t, (_request, response) => response.end(' '.repeat(9 * 1024 * 1024)))
+  await fails(endless.client.models(), 'malformed')
   const closed = new EngineClient({ url: 'http://127.0.0.1:9' }, timing)
   await fails(closed.models(), 'unavailable')
-  await closed.close()
+  closed.close()
 })

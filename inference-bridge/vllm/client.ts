@@ -2,12 +2,12 @@
  * One engine that speaks OpenAI's HTTP dialect: vLLM, or with fewer abilities (no token ids, no `/tokenize`) llama.cpp's
  * server and Ollama. Only fields named here are sent, as vLLM takes unknown ones without a word.
  */
-import { Pool, type Dispatcher } from 'undici'
 import { EngineStream, type StreamDeadlines } from './engine-stream.ts'
 import { EngineFailure, failureOf } from './failure.ts'
 import { Connections } from './http/connections.ts'
 import { asCount, asObject, asString, asTokenIds, parseErrorBody, parseObject, type JsonObject } from './json.ts'
 import type { StreamChunk } from './stream-chunk.ts'
+import { AnswerTooLargeError, WholeAnswer } from './whole-answer.ts'
 
 export interface EngineEndpoint {
   /** Base of the API, without `/v1`. */
@@ -49,10 +49,7 @@ const maxJsonBytes = 8 * 1024 * 1024
 const maxServedModels = 256
 
 export class EngineClient {
-  /** For calls with an answer of JSON. */
-  readonly #pool: Pool
-  /** For streams: a read of theirs is a token, and costs twice as much in a library. */
-  readonly #streams: Connections
+  readonly #connections: Connections
   readonly #basePath: string
   readonly #headers: Readonly<Record<string, string>>
   readonly #jsonTimeoutMs: number
@@ -67,9 +64,7 @@ export class EngineClient {
     }
     this.#jsonTimeoutMs = timing.jsonTimeoutMs
     this.#deadlines = timing
-    this.#streams = new Connections(url, { connectMs: connectTimeoutMs, keepAliveMs })
-    // Deadlines are kept by EngineStream and by the signals of JSON calls; the number of connections by who calls.
-    this.#pool = new Pool(url.origin, { pipelining: 1, keepAliveTimeout: keepAliveMs, headersTimeout: 0, bodyTimeout: 0, connect: { timeout: connectTimeoutMs } })
+    this.#connections = new Connections(url, { connectMs: connectTimeoutMs, keepAliveMs })
   }
 
   /** Throws EngineFailure, as all of these do. */
@@ -117,16 +112,15 @@ export class EngineClient {
   }
 
   /** Closes every connection, and so aborts every request. */
-  async close(): Promise<void> {
-    this.#streams.close()
-    await this.#pool.destroy()
+  close(): void {
+    this.#connections.close()
   }
 
   #stream(path: string, body: object, onChunk: OnChunk, traceparent: string | null): EngineStream {
     const stream = new EngineStream(onChunk, this.#deadlines)
     // vLLM has its own spans go on from there.
     const headers = traceparent === null ? this.#headers : { ...this.#headers, traceparent }
-    stream.asked(this.#streams.post(this.#basePath + path, headers, JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true }, return_token_ids: true }), stream))
+    stream.asked(this.#connections.request('POST', this.#basePath + path, headers, JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true }, return_token_ids: true }), stream))
     return stream
   }
 
@@ -146,27 +140,26 @@ export class EngineClient {
     }
   }
 
-  #request(method: 'GET' | 'POST', path: string, body: object | null): Dispatcher.DispatchOptions {
-    return { method, path: this.#basePath + path, headers: this.#headers, body: body === null ? null : JSON.stringify(body) }
-  }
-
   async #json(method: 'GET' | 'POST', path: string, body: object | null, signal: AbortSignal | undefined): Promise<JsonObject> {
-    const controller = new AbortController()
-    const abort = (): void => controller.abort()
-    const timer = setTimeout(abort, this.#jsonTimeoutMs)
+    const answer = new WholeAnswer(maxJsonBytes)
+    const close = this.#connections.request(method, this.#basePath + path, this.#headers, body === null ? '' : JSON.stringify(body), answer)
+    const abort = (): void => answer.fault(new Error('it was aborted'))
+    const timer = setTimeout(() => answer.fault(new Error(`no answer within ${this.#jsonTimeoutMs} ms`)), this.#jsonTimeoutMs)
     signal?.addEventListener('abort', abort, { once: true })
     try {
       if (signal?.aborted) abort()
-      const response = await this.#pool.request({ ...this.#request(method, path, body), signal: controller.signal })
-      const text = await readText(response.body)
-      if (response.statusCode !== 200) throw failureOf(response.statusCode, parseErrorBody(text))
+      const { status, text } = await answer.whole
+      if (status !== 200) throw failureOf(status, parseErrorBody(text))
       return parseObject(text)
     } catch (cause) {
       if (cause instanceof EngineFailure) throw cause
+      if (cause instanceof AnswerTooLargeError) throw new EngineFailure('malformed', cause.message)
       throw new EngineFailure('unavailable', `${path}: ${cause instanceof Error ? cause.message : 'failed'}`, { cause })
     } finally {
       clearTimeout(timer)
       signal?.removeEventListener('abort', abort)
+      // Of an answer that is not complete.
+      close()
     }
   }
 }
@@ -181,16 +174,4 @@ function samplingFields({ maxTokens, temperature, topP, seed, presencePenalty, f
     ...(presencePenalty === 0 ? {} : { presence_penalty: presencePenalty }),
     ...(frequencyPenalty === 0 ? {} : { frequency_penalty: frequencyPenalty }),
   }
-}
-
-async function readText(body: AsyncIterable<unknown>): Promise<string> {
-  const pieces: Buffer[] = []
-  let bytes = 0
-  for await (const piece of body) {
-    const buffer = piece as Buffer
-    bytes += buffer.length
-    if (bytes > maxJsonBytes) throw new EngineFailure('malformed', `an answer of more than ${maxJsonBytes} bytes`)
-    pieces.push(buffer)
-  }
-  return Buffer.concat(pieces).toString()
 }

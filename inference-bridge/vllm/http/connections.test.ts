@@ -86,7 +86,7 @@ function connectTo(t: Test, url: URL, given: Partial<typeof timing> = {}): Conne
 
 async function ask(connections: Connections, question = 'a!'): Promise<Heard> {
   const heard = new Heard()
-  connections.post('/p', { 'x-a': 'b' }, question, heard)
+  connections.request('POST', '/p', { 'x-a': 'b' }, question, heard)
   await heard.over
   return heard
 }
@@ -189,11 +189,11 @@ t.test('an abort closes the connection, silently, and never that of a later requ
   })
   const connections = connectTo(t, served.url)
   const first = new Heard()
-  const abortFirst = connections.post('/p', {}, 'a!', first)
+  const abortFirst = connections.request('POST', '/p', {}, 'a!', first)
   await first.over
   isAnswered = false
   const second = new Heard()
-  const abortSecond = connections.post('/p', {}, 'b!', second)
+  const abortSecond = connections.request('POST', '/p', {}, 'b!', second)
   abortFirst()
   while (served.requests.length < 2) await new Promise((resolve) => setImmediate(resolve))
   t.equal(served.sockets[0]?.destroyed, false)
@@ -207,7 +207,7 @@ t.test('closed, it ends what is under way with a fault', async (t) => {
   const served = await serve(t, () => undefined)
   const connections = connectTo(t, served.url)
   const heard = new Heard()
-  connections.post('/p', {}, 'a!', heard)
+  connections.request('POST', '/p', {}, 'a!', heard)
   while (served.requests.length < 1) await new Promise((resolve) => setImmediate(resolve))
   connections.close()
   await heard.over
@@ -217,7 +217,7 @@ t.test('closed, it ends what is under way with a fault', async (t) => {
 t.test('who is not there is a fault, and a header is no way to a second request', async (t) => {
   const nobody = connectTo(t, new URL('http://127.0.0.1:9'))
   t.match(await ask(nobody), { ends: 0, faults: [{ code: 'ECONNREFUSED' }] })
-  t.throws(() => nobody.post('/p', { authorization: 'Bearer a\r\nx: y' }, 'a!', new Heard()), TypeError)
+  t.throws(() => nobody.request('POST', '/p', { authorization: 'Bearer a\r\nx: y' }, 'a!', new Heard()), TypeError)
 })
 
 t.test('an engine behind TLS is read alike, and one whose certificate nobody vouches for is not', async (t) => {
@@ -240,7 +240,7 @@ const asksTwice = `
   const ask = () => new Promise((resolve, reject) => {
     let text = ''
     const body = (bytes, start, end) => (text += bytes.toString('utf8', start, end))
-    connections.post('/p', {}, 'a!', { head: () => undefined, body, end: () => resolve(text), fault: reject })
+    connections.request('POST', '/p', {}, 'a!', { head: () => undefined, body, end: () => resolve(text), fault: reject })
   })
   process.stdout.write(JSON.stringify([await ask(), await ask()]))
   connections.close()

@@ -1,6 +1,7 @@
 /**
- * Connections to one engine for answers that are streamed, kept for the next request where the answer before was whole. As
- * many as there are requests at once: how many that are is for the caller to bound.
+ * Connections to one engine, kept for the next request where the answer before was whole. As many as there are requests at
+ * once: how many that are is for the caller to bound. Node's own and undici's clients cost twice as much a read, and a read
+ * of a stream is a token; and what counts a prompt leaves its connection to the stream that follows.
  */
 import { Connection, type Answer } from './connection.ts'
 
@@ -38,12 +39,13 @@ export class Connections {
     this.#timing = timing
   }
 
-  /** Returns what closes the connection at once; `answer` hears no more then. Throws TypeError where a header holds more than text. */
-  post(path: string, headers: Readonly<Record<string, string>>, body: string, answer: Answer): () => void {
-    const lines = Object.entries({ host: this.#origin.host, ...headers, 'content-length': String(Buffer.byteLength(body)) })
+  /** A GET has no body: ''. Returns what closes the connection at once; `answer` hears no more then. Throws TypeError where a header holds more than text. */
+  request(method: 'GET' | 'POST', path: string, headers: Readonly<Record<string, string>>, body: string, answer: Answer): () => void {
+    const length = method === 'GET' ? {} : { 'content-length': String(Buffer.byteLength(body)) }
+    const lines = Object.entries({ host: this.#origin.host, ...headers, ...length })
     for (const [name, value] of lines) if (!headerText.test(value)) throw new TypeError(`header ${name} holds more than text`)
     const connection = this.#takeIdle() ?? this.#open()
-    connection.send(`POST ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`, answer)
+    connection.send(`${method} ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`, answer)
     return () => connection.abort(answer)
   }
 
