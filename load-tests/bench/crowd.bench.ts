@@ -20,7 +20,7 @@ await runBenchmark({
   run: async ({ sockets, streams, tokens, rounds, profiles }, say) => {
     // Half of a reply's time to begin in: this is a crowd, not a storm.
     const load: StreamLoad = { streams, tokensPerSecond, tokens, withinMs: (tokens / tokensPerSecond / 2) * 1000, rounds }
-    const { cluster, peer } = await startOurs(load, profiles)
+    const { cluster, peer } = await startOurs(load, { profiles })
     try {
       const refuse = (name: string, why: string): never => {
         throw new Error(`${name}: ${why}`)

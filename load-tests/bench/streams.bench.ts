@@ -2,13 +2,16 @@
  * The token path beside its floors and its peers: the same streams of the same engine to the same client, one contestant
  * after the other, round after round.
  */
+import { temporaryFolder } from '../../tests/harness/guard.ts'
 import { rawUwebsockets } from '../floors/raw-uwebsockets.ts'
 import { smallestPipeline } from '../floors/smallest-pipeline.ts'
 import { peers } from '../peers/all.ts'
 import { headline } from './headlines.ts'
+import { number } from './markdown.ts'
 import { spread } from './measure.ts'
 import { numbersOf, runBenchmark } from './program.ts'
 import type { Aim, Contestant, Figure, Findings, Table } from './result.ts'
+import { profileRound, type ProfiledRound } from './testing/profiled-round.ts'
 import { contest, engineDirectly, startOurs, startPeers, type Streamed, type StreamLoad, type StreamRound } from './testing/stream-contest.ts'
 
 const tokensPerSecond = 50
@@ -18,6 +21,8 @@ interface Level {
   readonly load: StreamLoad
   readonly floor: Streamed
   readonly contestants: readonly Streamed[]
+  /** Of a round that counts for nothing else. */
+  readonly profiled: ProfiledRound
 }
 
 /** What passes tokens on; databases are told of besides. */
@@ -79,29 +84,45 @@ function partsOf({ load: { streams }, contestants }: Level): Table {
   }
 }
 
+function sharesOf({ load: { streams }, profiled }: Level): Table[] {
+  return (['edge', 'bridge'] as const).map((part) => ({
+    title: `Where the CPU of the ${part} goes, ${streams} streams`,
+    contestants: [{ name: part, figures: [...profiled[part]].map(([name, share]) => ({ name, unit: '%', samples: [share * 100] })) }],
+  }))
+}
+
 /** Half of a reply's time to begin in: otherwise what beginning costs, all at once, would hide what streaming does. */
 function loadOf(streams: number, rounds: number): StreamLoad {
   const tokens = streams < 1_000 ? 100 : 200
   return { streams, tokensPerSecond, tokens, withinMs: (tokens / tokensPerSecond / 2) * 1000, rounds }
 }
 
-const reasons = {
-  edge: 'most of it is not tokens but turns: each is accepted, granted and ended, three commits with their exchanges over NATS and Redis, and few share one at a time; a connection for each stream besides makes every frame a write',
-  bridge: 'it checks every event, numbers the text of each turn by attempt and offset, shows that it is alive, and takes a job, a grant and the confirmation of its end for each turn',
-  all: 'each turn is committed three times and its job goes through a work queue, and three processes read, check and write each token where a proxy copies bytes once',
+/** The largest parts of one's CPU time, in words. */
+function partsInWords(shares: ReadonlyMap<string, number>): string {
+  return [...shares].slice(0, 5).map(([part, share]) => `${percent(share)} ${part}`).join('; ')
 }
 
-function aimsOf({ load: { streams }, contestants }: Level): Aim[] {
+function percent(share: number): string {
+  return `${Math.round(share * 100)}%`
+}
+
+/** Of what a peer that keeps nothing, in one process, has no counterpart to. */
+function exchanging(shares: ReadonlyMap<string, number>): string {
+  return percent([...shares].reduce((sum, [part, share]) => sum + (/^(Postgres|Redis|NATS)/.test(part) ? share : 0), 0))
+}
+
+function aimsOf({ load: { streams }, contestants, profiled }: Level): Aim[] {
   const find = (name: string): Streamed | undefined => contestants.find((each) => each.name === name)
   const mine = find(ours) as Streamed
   const median = (each: Streamed | undefined, of: (round: StreamRound) => number): number => (each === undefined ? Number.NaN : spread(each.rounds.map(of)).median)
   const ratio = (name: string, of: (round: StreamRound) => number): number | null => orNull(median(mine, of) / median(find(name), of))
   const at = `${streams} streams`
+  const seconds = (part: string): string => number(median(mine, (round) => cpu(round, (name) => name === part)))
   const toFloor = (part: 'edge' | 'bridge', bound: number): Aim => {
     const of = (round: StreamRound): number => cpu(round, (name) => name === part)
-    return { what: `CPU of the ${part} to the smallest pipeline's, ${at}`, is: 'at most', bound, unit: '×', measured: ratio(smallestPipeline.name, of), reason: reasons[part] }
+    return { what: `CPU of the ${part} to the smallest pipeline's, ${at}`, is: 'at most', bound, unit: '×', measured: ratio(smallestPipeline.name, of), reason: `where its CPU goes: ${partsInWords(profiled[part])}` }
   }
-  const toPeer = (name: string, bound: number, is: Aim['is']): Aim => ({ what: `CPU of edge, bridge and NATS to ${name}'s, ${at}`, is, bound, unit: '×', measured: ratio(name, total), reason: reasons.all })
+  const toPeer = (name: string, bound: number, is: Aim['is']): Aim => ({ what: `CPU of edge, bridge and NATS to ${name}'s, ${at}`, is, bound, unit: '×', measured: ratio(name, total), reason: `${seconds('edge')} s of it are the edge's and ${seconds('bridge')} s the bridge's; ${exchanging(profiled.edge)} and ${exchanging(profiled.bridge)} of these are exchanges with Postgres, Redis and NATS, which a peer has none of that keeps nothing` })
   const toPeers = streams < 1_000
     ? ['FastAPI + httpx', 'LiteLLM'].map((name) => toPeer(name, 1 / 25, 'at most'))
     : ['nginx', 'ws', 'Socket.IO', 'FastAPI + aiohttp'].map((name) => toPeer(name, 1, 'less than'))
@@ -130,7 +151,8 @@ await runBenchmark({
     const leaveOut = (name: string, why: string): void => void leftOut.push({ name, why })
     const names = only === '' ? null : only.split(',')
     const kinds = [rawUwebsockets(1), rawUwebsockets(5), smallestPipeline, ...peers].filter(({ name }) => names === null || names.includes(name))
-    const { cluster, peer: mine } = await startOurs(load, profiles)
+    const folder = temporaryFolder('profiles')
+    const { cluster, peer: mine } = await startOurs(load, { profiles, profilesOnSignal: folder.path })
     const started = [mine]
     try {
       started.push(...(await startPeers(kinds, load, cluster.engineUrl, leaveOut)))
@@ -139,22 +161,24 @@ await runBenchmark({
       for (const each of loads) {
         const [floor, ...contestants] = await contest([engineDirectly(cluster), ...asked].map((peer) => ({ peer })), each, say, leaveOut)
         if (floor === undefined) throw new Error('there is no floor')
-        levels.push({ load: each, floor, contestants })
+        say(`${each.streams} streams, profiled`)
+        levels.push({ load: each, floor, contestants, profiled: await profileRound(cluster, folder.path, each) })
         // Who cannot keep up with fewer is not asked for more.
         asked = asked.filter(({ name }) => name === ours || contestants.some((each) => each.name === name && !isSaturated(each)))
       }
       return {
-        tables: levels.flatMap((level) => [tableOf(level), partsOf(level)]),
+        tables: levels.flatMap((level) => [tableOf(level), partsOf(level), ...sharesOf(level)]),
         headlines: levels.slice(-1).map((level) => headline(`CPU of edge, bridge and NATS for a million tokens, ${level.load.streams} streams`, tableOf(level), 'nginx', 'ws', 'Socket.IO', 'FastAPI + aiohttp', smallestPipeline.name)),
         aims: levels.flatMap(aimsOf),
         leftOut,
         remarks: [
-          'Of ours, everything is on: committed, fenced, resumable. The floors and peers keep nothing, and a reply ends with the connection that asked. Who is saturated took more than a quarter longer than the engine alone, and is not asked at more streams.',
+          'Of ours, everything is on: committed, fenced, resumable. The floors and peers keep nothing, and a reply ends with the connection that asked. Who is saturated took more than a quarter longer than the engine alone, and is not asked at more streams. Where CPU goes is told by a profile of a further round, whose figures count for nothing else; what the kernel does for a call is counted with it.',
           ...[...new Set(levels.flatMap(({ contestants }) => contestants.flatMap(({ name, rounds: each }) => each.flatMap(({ failures }) => failures.slice(0, 1).map((why) => `A failure of ${name}: ${why}`)))))],
         ],
       }
     } finally {
       for (const each of started.toReversed()) await each.stop()
+      folder.remove()
     }
   },
 })

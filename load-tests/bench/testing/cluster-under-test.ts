@@ -24,6 +24,8 @@ export interface ClusterOptions {
   readonly databaseUrls?: readonly string[]
   /** Folder for profiles of all processes; without a name, none are made. */
   readonly profiles?: string
+  /** Folder for profiles of what is between two SIGUSR2 that a process is sent. */
+  readonly profilesOnSignal?: string
   /** Of edges and bridges, besides what all benchmarks set. */
   readonly env?: Readonly<Record<string, string>>
   /** Folder for the pauses of all processes, to be read by `readPauses` once they have ended; without a name, none are noted. */
@@ -48,10 +50,10 @@ const slots = '4096'
 const program = (...parts: string[]): string => path.join(repositoryRoot(), 'dist', ...parts)
 
 /** The option that preloads a file beside this one, and names it a folder; none where that has no name. */
-function preload(file: string, folder: string | undefined): string[] {
+function preload(file: string, folder: string | undefined, more: Readonly<Record<string, string>> = {}): string[] {
   if (!folder) return []
   const address = pathToFileURL(program('load-tests', 'bench', 'testing', file))
-  address.searchParams.set('folder', path.resolve(folder))
+  for (const [name, value] of Object.entries({ folder: path.resolve(folder), ...more })) address.searchParams.set(name, value)
   return ['--import', address.href]
 }
 
@@ -59,7 +61,7 @@ export async function startCluster(options: ClusterOptions): Promise<ClusterUnde
   const folder = mkdtempSync(path.join(os.tmpdir(), 'chatterbot-bench-'))
   // Postgres does not run as root, and has to get in.
   chmodSync(folder, 0o711)
-  const nodeOptions = [...preload('profile.js', options.profiles), ...preload('pauses.js', options.pauses)]
+  const nodeOptions = [...preload('profile.js', options.profiles), ...preload('profile.js', options.profilesOnSignal, { on: 'signal' }), ...preload('pauses.js', options.pauses)]
   const engine = await startProcess(undefined, {
     command: process.execPath,
     args: [program('load-tests', 'simulated-vllm', 'main.js'), '--tokens-per-second', String(options.tokensPerSecond), '--first-token-ms', String(options.firstTokenMs), '--max-num-seqs', slots, '--reply-tokens', String(options.replyTokens)],

@@ -10,7 +10,7 @@ import { loopback } from '../../stream-client/wire.ts'
 import type { Peer, PeerKind } from '../../peers/peer.ts'
 import { cpuSeconds } from '../cpu-time.ts'
 import { percentile } from '../measure.ts'
-import { startCluster, type ClusterUnderTest } from './cluster-under-test.ts'
+import { startCluster, type ClusterOptions, type ClusterUnderTest } from './cluster-under-test.ts'
 
 export interface StreamLoad {
   readonly streams: number
@@ -59,8 +59,8 @@ const saturation = 1.25
 const patience = 20
 
 /** ChatterBot, whose cluster brings the engine that all others ask; `edges` and `bridges` 1. */
-export async function startOurs(load: StreamLoad, profiles: string): Promise<{ cluster: ClusterUnderTest; peer: Peer }> {
-  const cluster = await startCluster({ edges: 1, bridges: 1, tokensPerSecond: load.tokensPerSecond, firstTokenMs, replyTokens: load.tokens, profiles })
+export async function startOurs(load: StreamLoad, profiles: Pick<ClusterOptions, 'profiles' | 'profilesOnSignal'>): Promise<{ cluster: ClusterUnderTest; peer: Peer }> {
+  const cluster = await startCluster({ edges: 1, bridges: 1, tokensPerSecond: load.tokensPerSecond, firstTokenMs, replyTokens: load.tokens, ...profiles })
   const { report } = cluster
   const processes = new Map([...report.processes.map(({ node, pid }) => [node, pid] as const), ...report.services.map(({ name, pid }) => [name, pid] as const)].flatMap(([name, pid]) => (pid === null ? [] : [[name, pid] as const])))
   return { cluster, peer: { name: 'ChatterBot', dialect: 'chatterbot', port: cluster.port, processes, stop: () => cluster.stop() } }
