@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { TurnRetry } from '../../protocol/bus/forwarding.ts'
 import type { CommandOf } from '../../protocol/websocket/messages.ts'
 
@@ -6,7 +6,7 @@ type Repeatable = CommandOf<'message.send'> | CommandOf<'message.edit'> | Comman
 
 /** SHA-256 of what a command means: its fields but for `ref`, in a fixed order. A repeated client_message_id must bring the same. */
 export function commandHash(command: Repeatable): Uint8Array {
-  return createHash('sha256').update(JSON.stringify(meaning(command))).digest()
+  return hash('sha256', JSON.stringify(meaning(command)), 'buffer')
 }
 
 function meaning(command: Repeatable): unknown[] {

@@ -14,12 +14,30 @@ interface Due {
 
 export function flushTogether(feeds: Iterable<Due>): void {
   const flushed: Due[] = []
-  const first = new Map<ClientConnection, Subscriber>()
+  const lists: (readonly Subscriber[])[] = []
   for (const feed of feeds) {
     const due = feed.due()
     if (due === null) continue
     flushed.push(feed)
-    for (const subscriber of due) {
+    lists.push(due)
+  }
+  const [only] = lists
+  // A connection shows a conversation once: with many watchers there is nothing to gather, and gathering would be most of it.
+  if (only !== undefined && lists.length === 1) for (const subscriber of only) advanceAlone(subscriber)
+  else advanceGathered(lists)
+  for (const feed of flushed) feed.flushed()
+}
+
+function advanceAlone(subscriber: Subscriber): void {
+  const connection = subscriber.framed
+  if (connection === null || !connection.writable || !subscriber.owesSeveral) subscriber.advance()
+  else connection.cork(() => subscriber.advance())
+}
+
+function advanceGathered(lists: readonly (readonly Subscriber[])[]): void {
+  const first = new Map<ClientConnection, Subscriber>()
+  for (const subscribers of lists) {
+    for (const subscriber of subscribers) {
       const connection = subscriber.framed
       if (connection === null || !connection.writable) {
         subscriber.advance()
@@ -30,10 +48,9 @@ export function flushTogether(feeds: Iterable<Due>): void {
     }
   }
   for (const [connection, subscriber] of first) {
-    if (subscriber.next === null && !subscriber.owesSeveral) subscriber.advance()
+    if (subscriber.next === null) advanceAlone(subscriber)
     else connection.cork(() => advanceAll(subscriber))
   }
-  for (const feed of flushed) feed.flushed()
 }
 
 function advanceAll(first: Subscriber): void {

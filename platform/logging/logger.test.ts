@@ -32,6 +32,22 @@ t.test('an event is a line of JSON with its level, time, process and fields', as
   t.match(lines[1], { level: 'warn', node: 'a', part: 'bus', replica: '127.0.0.1:8000', ms: 12, msg: 'slow' })
 })
 
+t.test('lines are written soon, though nobody flushes, and what comes during a write as well', async (t) => {
+  const file = join(t.testdir(), 'log')
+  const fd = openSync(file, 'w')
+  const logger = createLogger({ level: 'info', name: 'test', fd })
+  const written = async (lines: number): Promise<void> => {
+    while (readFileSync(file, 'utf8').split('\n').length <= lines) await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  logger.info('alone')
+  await written(1)
+  // More than is gathered: the first are written at once, and the last come while they are.
+  for (let n = 0; n < 50; n += 1) logger.info({ n, padding: 'x'.repeat(100) }, 'of many')
+  await written(51)
+  await logger.close()
+  closeSync(fd)
+})
+
 t.test('errors come with code, stack and causes, and without what drivers attach to them', async (t) => {
   const cause = Object.assign(new Error('connect postgres://chat:hunter2@db:5432/chat'), { code: 'ECONNREFUSED', parameters: ['what a person wrote'] })
   const text = await logged(t, (logger) => logger.error({ err: new TypeError('no rows', { cause }) }, 'query failed'))

@@ -42,13 +42,26 @@ export interface LoggerOptions {
   readonly fd?: number
 }
 
-const flushEveryMs = 500
+/** How long a line waits for others to be written with it. */
+const flushAfterMs = 500
 const closeWithinMs = 1_000
 /** Lines that a reader of the output has not taken yet; those beyond are dropped, and their number is logged once it reads on. */
 const mostBufferedBytes = 16 * 1024 * 1024
 
 export function createLogger({ level, name, fd = 1, pretty = isatty(fd) }: LoggerOptions): LogSink {
-  const destination = pino.destination({ fd, sync: false, minLength: 4096, maxLength: mostBufferedBytes, periodicFlush: flushEveryMs })
+  const destination = pino.destination({ fd, sync: false, minLength: 4096, maxLength: mostBufferedBytes })
+  // Not every so often, as the library does when it is told to: that would wake a process that has nothing to tell.
+  let flushTimer: NodeJS.Timeout | null = null
+  const flushLater = (): void => {
+    flushTimer ??= setTimeout(() => {
+      flushTimer = null
+      destination.flush()
+    }, flushAfterMs).unref()
+  }
+  // A flush leaves what came during the write before it.
+  destination.on('write', (bytes) => {
+    if (bytes > 0) flushLater()
+  })
   const logger = pino(
     {
       level,
@@ -62,6 +75,7 @@ export function createLogger({ level, name, fd = 1, pretty = isatty(fd) }: Logge
           const [first, second] = args as unknown as [unknown, string | undefined]
           if (typeof first === 'string') method.call(this, redactString(first))
           else method.call(this, redactFields(first as Record<string, unknown>), redactString(second ?? ''))
+          flushLater()
         },
         ...(pretty ? { streamWrite: terminalLine } : {}),
       },
@@ -70,7 +84,7 @@ export function createLogger({ level, name, fd = 1, pretty = isatty(fd) }: Logge
   )
 
   // A full disk or a closed output costs lines of the log, and must not end the process that wrote them.
-  destination.on('error', () => {})
+  destination.on('error', flushLater)
   let dropped = 0
   destination.on('drop', () => {
     dropped += 1

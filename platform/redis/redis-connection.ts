@@ -141,15 +141,9 @@ export class RedisConnection implements Service {
     if (!this.available) throw this.#unavailable('away')
     if (this.#inFlight >= mostInFlight || this.#bytesInFlight + bytes > mostBytesInFlight) throw this.#unavailable('crowded')
     const tries = this.#breaker.began()
-    this.#inFlight += 1
-    this.#bytesInFlight += bytes
     this.#gather()
-    const reply = send(this.#client).finally(() => {
-      this.#inFlight -= 1
-      this.#bytesInFlight -= bytes
-    })
     try {
-      const value = await withinTime(reply, this.#options.timeoutMs ?? defaultTimeoutMs)
+      const value = await this.#reply(bytes, send)
       this.#answered()
       return value
     } catch (error) {
@@ -162,6 +156,32 @@ export class RedisConnection implements Service {
       if (!this.#breaker.allows) this.#wentAway('does not answer in time')
       throw this.#unavailable(error === late ? 'timeout' : 'away', error)
     }
+  }
+
+  /** Rejects with `late` when its time is up; then it is still under way. */
+  #reply<T>(bytes: number, send: (client: Redis) => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const reply = send(this.#client)
+      // After a pause of this process, timers come first: an answer that lies in the socket is to be read before.
+      const timer = setTimeout(() => setImmediate(reject, late), this.#options.timeoutMs ?? defaultTimeoutMs)
+      this.#inFlight += 1
+      this.#bytesInFlight += bytes
+      const ended = (): void => {
+        clearTimeout(timer)
+        this.#inFlight -= 1
+        this.#bytesInFlight -= bytes
+      }
+      reply.then(
+        (value) => {
+          ended()
+          resolve(value)
+        },
+        (error: unknown) => {
+          ended()
+          reject(error instanceof Error ? error : new Error(String(error)))
+        },
+      )
+    })
   }
 
   /** One write for all that is asked in a turn of the event loop, as a write costs the same whatever it holds. The client's own pipelining does that too, with more objects than the commands have. */
@@ -245,15 +265,6 @@ export class RedisConnection implements Service {
 }
 
 const late = new Error('no answer in time')
-
-/** Rejects with `late`; the promise goes on unheard. */
-function withinTime<T>(promise: Promise<T>, ms: number): Promise<T> {
-  return new Promise((resolve, reject) => {
-    // After a pause of this process, timers come first: an answer that lies in the socket is to be read before.
-    const timer = setTimeout(() => setImmediate(reject, late), ms)
-    promise.finally(() => clearTimeout(timer)).then(resolve, reject)
-  })
-}
 
 function isReplyError(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError'
