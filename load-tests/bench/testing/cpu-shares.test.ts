@@ -14,9 +14,10 @@ t.test('time counts for the innermost part that called, and neither what was idl
     call(7, 'hear', 'file:///x/dist/actors/runtime/actor.js', [8, 9]),
     call(8, 'send', 'file:///x/dist/server/websocket/connection.js'),
     call(9, 'query', 'file:///x/node_modules/pg/lib/client.js'),
-    call(10, 'begin', 'file:///x/dist/load-tests/bench/testing/profile.js'),
+    call(10, 'begin', 'file:///x/dist/load-tests/bench/testing/profile.js', [11]),
+    call(11, 'dispatch'),
   ]
-  const shares = cpuShares({ nodes, samples: [2, 6, 7, 8, 9, 3, 1, 10], timeDeltas: [1_000, 30, 20, 10, 10, 20, 10, 500] })
+  const shares = cpuShares({ nodes, samples: [2, 6, 7, 8, 9, 3, 1, 11], timeDeltas: [1_000, 30, 20, 10, 10, 20, 10, 500] })
   t.same([...shares], [
     ['Postgres: statements, rows, exchanges', 0.4],
     ['conversations: their states, their feeds', 0.2],

@@ -32,19 +32,21 @@ export function cpuShares({ nodes, samples, timeDeltas }: CpuProfile): ReadonlyM
   const spent = new Map<string, number>()
   let all = 0
   for (const [index, sample] of samples.entries()) {
-    const { functionName: name = '', url = '' } = byId.get(sample)?.callFrame ?? {}
-    if (name === '(idle)' || profiler.test(url)) continue
+    const name = byId.get(sample)?.callFrame.functionName
+    if (name === '(idle)') continue
     const us = timeDeltas[index] ?? 0
     const part = name === '(garbage collector)' ? garbage : partOf(sample)
+    if (part === undefined) continue
     spent.set(part, (spent.get(part) ?? 0) + us)
     all += us
   }
   return new Map([...spent].map(([part, us]) => [part, us / all] as const).toSorted(([, one], [, other]) => other - one))
 
-  /** Of the innermost call that is known to be somebody's. */
-  function partOf(sample: number): string {
+  /** Of the innermost call that is known to be somebody's; undefined where that is what takes the profile. */
+  function partOf(sample: number): string | undefined {
     for (let id: number | undefined = sample; id !== undefined; id = callers.get(id)) {
       const url = byId.get(id)?.callFrame.url ?? ''
+      if (profiler.test(url)) return undefined
       const found = parts.find(([address]) => address.test(url))
       if (found !== undefined) return found[1]
     }
