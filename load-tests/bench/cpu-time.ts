@@ -28,14 +28,24 @@ export function memoryMiB(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
 }
 
-/** Of its threads that live, as the scheduler counts them: to the nanosecond, where /proc/<pid>/stat has hundredths of a second. */
-function ownSeconds(pid: number): number {
-  return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + threadNanoseconds(pid, Number(thread)), 0) / 1e9
+/** CPU seconds of a process without its children. Of its threads that live, as the scheduler counts them: to the nanosecond, where /proc/<pid>/stat has hundredths of a second. */
+export function ownSeconds(pid: number): number {
+  return threadSeconds(pid, 0)
 }
 
-function threadNanoseconds(pid: number, thread: number): number {
+/** Seconds in which threads of a process, its children not among them, could have run and had no core to run on. */
+export function coreWaitSeconds(pid: number): number {
+  return threadSeconds(pid, 1)
+}
+
+/** `field`: of schedstat; 0: on a core, 1: waiting for one. */
+function threadSeconds(pid: number, field: 0 | 1): number {
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + threadNanoseconds(pid, Number(thread), field), 0) / 1e9
+}
+
+function threadNanoseconds(pid: number, thread: number, field: 0 | 1): number {
   try {
-    return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0])
+    return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[field])
   } catch (error) {
     // Others may end while they are looked at; the first lives as long as its process.
     if (thread === pid) throw error

@@ -3,14 +3,15 @@
  * one contestant after the other, round after round. A stream is a person with a connection of their own who asks once a
  * round; the others' processes are there, and idle.
  */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { openSessions } from '../../stream-client/open-sessions.ts'
 import type { Session } from '../../stream-client/session.ts'
 import { talk, type Heard } from '../../stream-client/talk.ts'
 import { loopback } from '../../stream-client/wire.ts'
 import type { Peer, PeerKind } from '../../peers/peer.ts'
-import { cpuSeconds } from '../cpu-time.ts'
+import { coreWaitSeconds, cpuSeconds, ownSeconds } from '../cpu-time.ts'
 import { percentile } from '../measure.ts'
-import { startCluster, type ClusterOptions, type ClusterUnderTest } from './cluster-under-test.ts'
+import { since, startCluster, type ClusterOptions, type ClusterUnderTest, type CpuTimes } from './cluster-under-test.ts'
 
 export interface StreamLoad {
   readonly streams: number
@@ -26,11 +27,19 @@ export interface Entrant {
   readonly peer: Peer
   /** Connections that are open besides, and never ask. */
   readonly idle?: number
+  /** Processes, by name, that are none of the peer's, and compete with them for the cores. */
+  readonly beside?: ReadonlyMap<string, number>
 }
 
 export interface StreamRound {
   /** Seconds, by process. */
   readonly cpu: ReadonlyMap<string, number>
+  /** Seconds of those beside, by process. */
+  readonly cpuBeside: ReadonlyMap<string, number>
+  /** Seconds in which one could have run and had no core, by process: the peer's and those beside, without children. */
+  readonly coreWait: ReadonlyMap<string, number>
+  /** Milliseconds by which the client's timers are late, at p99: what it hears is noted as much later at most. */
+  readonly clientLate: number
   /** Delivered and verified. */
   readonly tokens: number
   readonly seconds: number
@@ -45,6 +54,8 @@ export interface StreamRound {
   readonly isSaturated: boolean
 }
 
+type Spent = Pick<StreamRound, 'cpu' | 'cpuBeside' | 'coreWait' | 'clientLate'>
+
 export interface Streamed {
   readonly name: string
   readonly version?: string | undefined
@@ -52,6 +63,8 @@ export interface Streamed {
 }
 
 export const firstTokenMs = 50
+
+const lateResolutionMs = 10
 
 /** How much longer than the engine's a round may take until it counts as saturated. */
 const saturation = 1.25
@@ -104,7 +117,7 @@ export async function contest(entrants: readonly Entrant[], load: StreamLoad, sa
         }
         const heard = await each.round(floorS)
         if (each === connected[0]) floorS = heard.seconds
-        if (round > 0) result.rounds.push(roundOf(heard, each.cpu, floorS))
+        if (round > 0) result.rounds.push(roundOf(heard, each.spent, floorS))
       }
     }
   } finally {
@@ -119,16 +132,18 @@ function idealSeconds({ tokens, tokensPerSecond, withinMs }: StreamLoad): number
 
 /** A contestant and those who are connected to it. */
 class Connected {
-  /** CPU seconds of the last round, by process. */
-  cpu: ReadonlyMap<string, number> = new Map()
+  /** In the last round. */
+  spent: Spent = { cpu: new Map(), cpuBeside: new Map(), coreWait: new Map(), clientLate: Number.NaN }
   readonly #peer: Peer
   readonly #idle: number
+  readonly #beside: ReadonlyMap<string, number>
   readonly #load: StreamLoad
   #sessions: Session[] = []
 
-  constructor({ peer, idle = 0 }: Entrant, load: StreamLoad) {
+  constructor({ peer, idle = 0, beside = new Map() }: Entrant, load: StreamLoad) {
     this.#peer = peer
     this.#idle = idle
+    this.#beside = beside
     this.#load = load
   }
 
@@ -147,11 +162,20 @@ class Connected {
 
   async round(floorS: number): Promise<Heard> {
     const { streams, tokens, withinMs } = this.#load
-    const before = this.#cpuNow()
+    const before = this.#spentNow()
+    const late = monitorEventLoopDelay({ resolution: lateResolutionMs })
+    late.enable()
     const outOfPatience = setTimeout(() => this.leave(), floorS * patience * 1000)
     const heard = await talk(this.#sessions.slice(0, streams), { turnsEach: 1, withinMs, tokens, question: `Tell me [[tokens=${tokens}]]` })
     clearTimeout(outOfPatience)
-    this.cpu = new Map([...this.#cpuNow()].map(([name, seconds]) => [name, seconds - (before.get(name) ?? 0)]))
+    late.disable()
+    const after = this.#spentNow()
+    this.spent = {
+      cpu: since(before.cpu, after.cpu),
+      cpuBeside: since(before.cpuBeside, after.cpuBeside),
+      coreWait: since(before.coreWait, after.coreWait),
+      clientLate: Math.max(0, late.percentile(99) / 1e6 - lateResolutionMs),
+    }
     // Connections that failed are not asked again.
     if (heard.failures.length > 0) this.leave()
     return heard
@@ -162,15 +186,17 @@ class Connected {
     this.#sessions = []
   }
 
-  #cpuNow(): Map<string, number> {
-    return new Map([...this.#peer.processes].map(([name, pid]) => [name, cpuSeconds(pid)]))
+  #spentNow(): Omit<Spent, 'clientLate'> {
+    const { processes } = this.#peer
+    const each = (pids: Iterable<readonly [string, number]>, of: (pid: number) => number): CpuTimes => new Map([...pids].map(([name, pid]) => [name, of(pid)]))
+    return { cpu: each(processes, cpuSeconds), cpuBeside: each(this.#beside, ownSeconds), coreWait: each([...processes, ...this.#beside], coreWaitSeconds) }
   }
 }
 
-function roundOf(heard: Heard, cpu: ReadonlyMap<string, number>, floorS: number): StreamRound {
+function roundOf(heard: Heard, spent: Spent, floorS: number): StreamRound {
   const { tokens, frames, seconds, firstTextMs, gaps, lost, doubled, reordered, failures } = heard
   return {
-    cpu,
+    ...spent,
     tokens,
     seconds,
     tokensAFrame: tokens / frames,
