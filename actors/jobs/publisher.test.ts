@@ -12,7 +12,7 @@ import { JobPublisher } from './publisher.ts'
 const job = (turnId = newTurnId(3), lane: JobPointer['lane'] = 'standard'): JobPointer => ({ lane, turnId, conversationId: 1024 + 3 })
 
 function newPublisher(queue: JobQueue, logger = recordedLogger()) {
-  return new JobPublisher({ queue, logger, monotonic: () => performance.now(), areWaiting: () => false, onPositions: () => undefined })
+  return new JobPublisher({ queue, logger, monotonic: () => performance.now(), areWaiting: () => false, onLost: () => undefined, onPositions: () => undefined })
 }
 
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
@@ -124,7 +124,7 @@ t.test('the queue is looked at each second while somebody waits in it, and else 
   const bus = new MemoryBus()
   const queue = bus.jobQueue()
   const counted = { publish: (each: JobPointer) => queue.publish(each), depth: (lane: JobPointer['lane']) => ((looks += lane === 'standard' ? 1 : 0), queue.depth(lane)) } as unknown as JobQueue
-  const publisher = new JobPublisher({ queue: counted, logger: recordedLogger(), monotonic: () => now, areWaiting: () => areWaiting, onPositions: () => undefined })
+  const publisher = new JobPublisher({ queue: counted, logger: recordedLogger(), monotonic: () => now, areWaiting: () => areWaiting, onLost: () => undefined, onPositions: () => undefined })
   publisher.start()
   t.teardown(() => publisher.stop())
   const pass = async (seconds: number): Promise<number> => {
@@ -143,4 +143,22 @@ t.test('the queue is looked at each second while somebody waits in it, and else 
   t.equal(await pass(5), 1)
   t.equal(publisher.load.queueDepth, 1)
   t.equal(await pass(10), 10, 'a queue of others ends some time, and that is told')
+})
+
+t.test('a queue that has delivered less than before is another one, which is told', async (t) => {
+  mock.timers.enable({ apis: ['setInterval'] })
+  t.teardown(() => mock.timers.reset())
+  let lost = 0
+  let delivered = 7
+  const queue = { depth: () => Promise.resolve({ waiting: 1, delivered: 0, deliveredSequence: delivered }) } as unknown as JobQueue
+  const publisher = new JobPublisher({ queue, logger: recordedLogger(), monotonic: () => 0, areWaiting: () => true, onLost: () => (lost += 1), onPositions: () => undefined })
+  publisher.start()
+  t.teardown(() => publisher.stop())
+  const told: number[] = []
+  for (delivered of [7, 9, 9, 0, 0, 3, 2]) {
+    mock.timers.tick(1_000)
+    await new Promise(setImmediate)
+    told.push(lost)
+  }
+  t.same(told, [0, 0, 0, 1, 1, 1, 2])
 })

@@ -34,6 +34,8 @@ export interface JobPublisherOptions {
   readonly monotonic: () => number
   /** Whether turns of this process wait for their place in the queue to be told. */
   readonly areWaiting: () => boolean
+  /** The queue is another one than before: jobs that were published in that are lost. */
+  readonly onLost: () => void
   readonly onPositions: (positionOf: (turnId: string) => QueuePosition | null) => void
 }
 
@@ -103,13 +105,18 @@ export class JobPublisher {
   }
 
   async #poll(): Promise<void> {
-    const { queue, monotonic, areWaiting } = this.#options
+    const { queue, monotonic, areWaiting, onLost } = this.#options
     const isIdle = monotonic() - this.#polledAt < idlePollMs - pollMs / 2 && this.load.queueDepth === 0 && !areWaiting()
     if (this.#polling || isIdle) return
     this.#polling = true
     this.#polledAt = monotonic()
     try {
-      await Promise.all(lanes.map(async (lane) => this.#observe(lane, await queue.depth(lane))))
+      const found = await Promise.all(lanes.map(async (lane) => [lane, await queue.depth(lane)] as const))
+      if (found.some(([lane, { deliveredSequence }]) => deliveredSequence < (this.#lanes.get(lane)?.deliveredSequence ?? 0))) {
+        this.#lanes.clear()
+        onLost()
+      }
+      for (const [lane, depth] of found) this.#observe(lane, depth)
       this.#options.onPositions((turnId) => this.#positionOf(turnId))
     } catch (error) {
       this.#options.logger.debug({ err: error }, 'the queue cannot be seen')

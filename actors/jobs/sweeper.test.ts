@@ -21,6 +21,7 @@ function newSweeper(rows: readonly SweptTurn[], over: Partial<SweeperOptions> = 
     logger: createLogger({ level: 'silent', name: 'test' }),
     now: () => now,
     monotonic: () => seen.at,
+    hears: () => false,
     republish: ({ turnId }) => seen.republished.push(turnId),
     expire: ({ turnId }) => {
       seen.expired.push(turnId)
@@ -86,7 +87,7 @@ t.test('a turn that is found again and again is published at intervals that grow
   t.same(published, [0, 5, 15, 35, 75, 135, 195, 255])
 })
 
-t.test('the intervals begin anew when the bus comes back, the owner dies or another run begins', async (t) => {
+t.test('the intervals begin anew when the bus may have lost its jobs, the owner dies or another run begins', async (t) => {
   const rows = [row('lies', now + 600_000, { liveOwner: 'edge-2' })]
   const { sweeper, seen } = newSweeper(rows)
   const sweepAt = async (at: number): Promise<number> => {
@@ -96,9 +97,9 @@ t.test('the intervals begin anew when the bus comes back, the owner dies or anot
   }
   for (const at of [0, 5_000, 15_000]) t.equal(await sweepAt(at), 1)
   t.equal(await sweepAt(20_000), 0)
-  sweeper.busReturned()
+  sweeper.jobsLost()
   await sweeper.sweep(0)
-  t.equal(seen.republished.splice(0).length, 1, 'the bus is back')
+  t.equal(seen.republished.splice(0).length, 1, 'the bus is back, perhaps without it')
   t.equal(await sweepAt(20_001), 0)
   rows[0] = row('lies', now + 600_000)
   t.equal(await sweepAt(20_002), 1, 'the owner is dead')
@@ -106,6 +107,16 @@ t.test('the intervals begin anew when the bus comes back, the owner dies or anot
   t.equal(await sweepAt(20_003), 1, 'a run has begun')
   t.equal(await sweepAt(20_004), 0)
   await sweeper.stop()
+})
+
+t.test('a run that is heard of gets no other job, and once it is silent it gets one at once', async (t) => {
+  let isHeard = true
+  const { sweeper, seen } = newSweeper([row('runs', now + 600_000, { state: 'running', run: 1, liveOwner: 'edge-1' })], { hears: () => isHeard })
+  for (seen.at = 0; seen.at <= 100_000; seen.at += 5_000) await sweeper.sweep(0)
+  t.same(seen.republished, [])
+  isHeard = false
+  await sweeper.sweep(0)
+  t.same(seen.republished, ['runs'])
 })
 
 t.test('more turns than are remembered cost memory no more, and are published at their next sighting', async (t) => {

@@ -24,6 +24,8 @@ export interface SweeperOptions {
   readonly now: () => number
   /** Milliseconds. */
   readonly monotonic: () => number
+  /** A run of the turn is heard of here: it needs no other job. */
+  readonly hears: (turnId: string) => boolean
   readonly republish: (turn: TurnRow) => void
   readonly expire: (turn: TurnRow) => Promise<void>
 }
@@ -56,8 +58,8 @@ export class Sweeper {
     await Promise.all(this.#ending.values())
   }
 
-  /** The bus is back, perhaps without the jobs that it held. */
-  busReturned(): void {
+  /** The bus may have lost all jobs that it held. */
+  jobsLost(): void {
     this.#intervals.beginAnew()
     if (!this.#stopped) void this.sweep(minimumAgeMs)
   }
@@ -77,13 +79,13 @@ export class Sweeper {
   }
 
   async #sweep(ageMs: number): Promise<void> {
-    const { store, logger, now, monotonic, republish } = this.#options
+    const { store, logger, now, monotonic, hears, republish } = this.#options
     try {
       const turns = await store.sweep({ olderThan: now() - ageMs, limit: batch })
       for (const turn of turns) {
         if (this.#stopped) return
         if (turn.deadlineAt <= now()) this.#expire(turn)
-        else if (!this.#isCaredFor(turn) && this.#intervals.isDue(turn, monotonic())) republish(turn)
+        else if (!this.#isCaredFor(turn) && !hears(turn.turnId) && this.#intervals.isDue(turn, monotonic())) republish(turn)
       }
     } catch (error) {
       logger.warn({ err: error }, 'sweep failed')

@@ -24,9 +24,16 @@ export class ActiveTurns {
     this.#positions.delete(turnId)
   }
 
-  /** Whether any waits in the queue. */
+  /** Those that no bridge has begun. */
+  *queued(): Iterable<readonly [turn: Turn, conversationId: number]> {
+    for (const [turnId, actor] of this.#actors) {
+      const turn = actor.glance(turnId)
+      if (turn?.state === 'queued') yield [turn, actor.conversationId]
+    }
+  }
+
   areQueued(): boolean {
-    for (const [turnId, actor] of this.#actors) if (actor.glance(turnId)?.state === 'queued') return true
+    for (const _ of this.queued()) return true
     return false
   }
 

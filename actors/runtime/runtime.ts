@@ -123,17 +123,15 @@ class Runtime implements ConversationRuntime, ActorHost {
     this.#directory = new ActorDirectory({ host: this, store, maxActors: options.maxActors ?? defaultMaxActors })
     const placement = new Placement({ directory: this.#directory, monotonic, signal: this.#stopping.signal, onTaken: (from, conversationId) => this.#taken.tell(from, conversationId) })
     this.#taken = new TakenNotices({ channel, node, refusals, check: (ids) => this.#suspect(ids) })
-    this.#publisher = new JobPublisher({ queue: options.jobQueue, logger, monotonic, areWaiting: () => this.#turns.areQueued(), onPositions: (positionOf) => this.#turns.tellPositions(positionOf) })
+    this.#publisher = new JobPublisher({ queue: options.jobQueue, logger, monotonic, areWaiting: () => this.#turns.areQueued(), onLost: () => this.#publishAgain(), onPositions: (positionOf) => this.#turns.tellPositions(positionOf) })
     this.#sweeper = new Sweeper({
       store,
       node,
       logger,
       now: this.now,
       monotonic,
-      republish: ({ lane, turnId, conversationId }) => {
-        // A run that is heard of needs no second job.
-        if (actorOfTurn(turnId)?.hears(turnId) !== true) this.#publisher.publish({ lane, turnId, conversationId }, false)
-      },
+      hears: (turnId) => actorOfTurn(turnId)?.hears(turnId) === true,
+      republish: ({ lane, turnId, conversationId }) => this.#publisher.publish({ lane, turnId, conversationId }, false),
       expire: async (turn) => {
         const actor = await this.#directory.get(turn.conversationId)
         await actor.perform(() => ({ type: 'expire', now: this.now(), turnId: turn.turnId }))
@@ -187,7 +185,7 @@ class Runtime implements ConversationRuntime, ActorHost {
     this.#unwatchBus = this.#options.channel.onStatus((status) => {
       if (status !== 'connected') return
       this.#publisher.retry()
-      this.#sweeper.busReturned()
+      this.#publishAgain()
       void this.#outbox.sendAll()
     })
     this.#ownership.start()
@@ -231,6 +229,12 @@ class Runtime implements ConversationRuntime, ActorHost {
 
   publish(turn: Turn, conversationId: number): void {
     this.#publisher.publish({ lane: turn.lane, turnId: turn.turnId, conversationId, edge: this.#options.node }, true)
+  }
+
+  /** Those of before may be lost, as the bus holds them in memory; one that is not is not doubled. */
+  #publishAgain(): void {
+    for (const [turn, conversationId] of this.#turns.queued()) this.publish(turn, conversationId)
+    this.#sweeper.jobsLost()
   }
 
   control(bridge: string, request: BridgeRequest, timeoutMs: number): Promise<ControlReply | 'nobody' | null> {

@@ -1,6 +1,7 @@
 /**
- * JobQueue: a durable work queue, a stream a lane, as JetStream has it. A job is a pointer to a turn. While a turn's job
- * is queued or delivered and not acked, publishing it again on its lane changes nothing.
+ * JobQueue: a work queue, a stream a lane, as JetStream has it. A job is a pointer to a turn. While a turn's job is queued
+ * or delivered and not acked, publishing it again on its lane changes nothing. Clients may come and go; but the bus holds
+ * jobs in memory, and one that was away may come back without them. So whoever has unfinished turns publishes them anew then.
  */
 export const lanes = ['premium', 'standard', 'batch'] as const
 export type Lane = (typeof lanes)[number]
@@ -58,7 +59,7 @@ export interface JobQueueLimits {
 export const defaultJobQueueLimits: JobQueueLimits = { ackWaitMs: 4_000, laneCapacity: 100_000, deliveredCapacity: 20_000 }
 
 export interface JobQueue {
-  /** Resolves once the job is stored. Rejects with BusError `disconnected`, `timeout`, `full` or `closed`. */
+  /** Resolves once the bus has the job. Rejects with BusError `disconnected`, `timeout`, `full` or `closed`. */
   publish(job: JobPointer): Promise<PublishedJob>
   /**
    * Takes up to `max` jobs of a lane, waiting up to `waitMs` for the first: those to be delivered again before new ones,

@@ -1,7 +1,7 @@
 import { nanos } from '@nats-io/transport-node'
 import { AckPolicy, DeliverPolicy, DiscardPolicy, RetentionPolicy, StorageType, type ConsumerUpdateConfig, type JetStreamManager, type StreamConfig } from '@nats-io/jetstream'
 import { lanes, type JobQueueLimits, type Lane } from '../job-queue.ts'
-import { consumerExists, makeOrUpdate, streamNameInUse } from './make-or-update.ts'
+import { consumerExists, isApiError, makeOrUpdate, streamNameInUse, streamNotFound } from './make-or-update.ts'
 
 /** One consumer a stream: overlapping ones are refused on a work queue. All bridges pull from it. */
 export const consumerName = 'bridges'
@@ -13,23 +13,51 @@ export interface JobStreamOptions extends JobQueueLimits {
   readonly replicas: number
 }
 
+/** Another process may take a stream away to make it anew. */
+const prepareAttempts = 3
+
 /** Creates each lane's stream and consumer, or brings them up to date. Any process may, at any time. */
 export async function prepareJobStreams(manager: JetStreamManager, options: JobStreamOptions): Promise<void> {
   for (const lane of lanes) {
-    const stream = streamConfig(lane, options)
-    await makeOrUpdate(manager.streams.add(stream), streamNameInUse, () => manager.streams.update(stream.name, stream))
-    const consumer = consumerConfig(options)
-    const durable = { ...consumer, durable_name: consumerName, ack_policy: AckPolicy.Explicit, deliver_policy: DeliverPolicy.All }
-    await makeOrUpdate(manager.consumers.add(stream.name, durable), consumerExists, () => manager.consumers.update(stream.name, consumerName, consumer))
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await prepareLane(manager, lane, options)
+        break
+      } catch (error) {
+        if (!isApiError(error, streamNotFound) || attempt === prepareAttempts) throw error
+      }
+    }
   }
 }
 
-function streamConfig(lane: Lane, { laneCapacity, replicas }: JobStreamOptions): Partial<StreamConfig> & { readonly name: string } {
+async function prepareLane(manager: JetStreamManager, lane: Lane, options: JobStreamOptions): Promise<void> {
+  const stream = streamConfig(lane, options)
+  await makeOrUpdate(manager.streams.add(stream), streamNameInUse, () => update(manager, stream))
+  const consumer = consumerConfig(options)
+  const durable = { ...consumer, durable_name: consumerName, ack_policy: AckPolicy.Explicit, deliver_policy: DeliverPolicy.All }
+  await makeOrUpdate(manager.consumers.add(stream.name, durable), consumerExists, () => manager.consumers.update(stream.name, consumerName, consumer))
+}
+
+/** The server changes no stream's storage: one that an earlier version keeps on disk is made anew, and edges publish its jobs again. */
+async function update(manager: JetStreamManager, stream: JobStream): Promise<void> {
+  const { config } = await manager.streams.info(stream.name)
+  if (config.storage === stream.storage) {
+    await manager.streams.update(stream.name, stream)
+  } else {
+    await manager.streams.delete(stream.name)
+    await manager.streams.add(stream)
+  }
+}
+
+type JobStream = Partial<StreamConfig> & { readonly name: string }
+
+function streamConfig(lane: Lane, { laneCapacity, replicas }: JobStreamOptions): JobStream {
   return {
     name: streamName(lane),
     subjects: [jobSubject(lane, '*')],
     retention: RetentionPolicy.Workqueue,
-    storage: StorageType.File,
+    // A job is a pointer, of which Postgres has the truth: what is lost is published again. On disk each costs the server two thirds more.
+    storage: StorageType.Memory,
     num_replicas: replicas,
     // A turn's second job is refused while the first is there.
     discard: DiscardPolicy.New,

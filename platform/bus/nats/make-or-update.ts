@@ -5,10 +5,15 @@ export async function makeOrUpdate(make: Promise<unknown>, exists: number, updat
   try {
     await make
   } catch (error) {
-    if (!(error instanceof JetStreamApiError) || error.code !== exists) throw error
+    if (!isApiError(error, exists)) throw error
     await update()
   }
 }
 
+export function isApiError(error: unknown, code: number): boolean {
+  return error instanceof JetStreamApiError && error.code === code
+}
+
+export const streamNotFound = 10059
 export const streamNameInUse = 10058
 export const consumerExists = 10148

@@ -1,5 +1,7 @@
 import { once } from 'node:events'
-import { connect as connectSocket, createServer, type AddressInfo } from 'node:net'
+import { createServer, type AddressInfo } from 'node:net'
+import { AckPolicy, DiscardPolicy, jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream'
+import { connect } from '@nats-io/transport-node'
 import t, { type Test } from 'tap'
 import { startNatsServer, type NatsServer } from '../../../tests/harness/nats-server.ts'
 import { freePort } from '../../../tests/harness/ports.ts'
@@ -13,6 +15,7 @@ import { defaultJobQueueLimits } from '../job-queue.ts'
 import { connectionOptions } from './connection-options.ts'
 import { deliveryInfo } from './job-pull.ts'
 import { NatsBus, type NatsBusOptions } from './nats-bus.ts'
+import { startServerLine } from './testing/server-line.ts'
 
 async function startBus(t: Test, server: NatsServer, options: Partial<NatsBusOptions> = {}): Promise<NatsBus> {
   const bus = new NatsBus({ urls: [server.url], name: 'test', logger: recordedLogger(), ...options })
@@ -55,19 +58,20 @@ t.test('the channel conforms', async (t) => {
 t.test('the job queue conforms', async (t) => {
   await testJobQueue(t, async (t, limits) => {
     const server = await startNatsServer(t)
+    const line = await startServerLine(t, server.port)
     const buses: NatsBus[] = []
     return {
       queue: async () => {
-        const bus = await startBus(t, server, { limits })
+        const bus = await startBus(t, server, { limits, urls: [line.url] })
         buses.push(bus)
         return bus.jobQueue
       },
       disconnect: async () => {
-        await server.kill()
+        line.cut()
         await reaches(buses.map(({ channel }) => channel), 'disconnected')
       },
       reconnect: async () => {
-        await server.start()
+        line.mend()
         await reaches(buses.map(({ channel }) => channel), 'connected')
       },
     }
@@ -149,23 +153,6 @@ async function startGreeter(t: Test, info: Readonly<Record<string, unknown>>): P
   return `nats://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** Passes all on to the server, and gives it what was said to it. */
-async function startListener(t: Test, server: NatsServer, heard: (said: Buffer) => void): Promise<string> {
-  const listener = createServer((socket) => {
-    const upstream = connectSocket(server.port, '127.0.0.1')
-    socket.on('data', heard)
-    socket.pipe(upstream).pipe(socket)
-    for (const end of [socket, upstream]) {
-      end.on('error', () => undefined)
-      t.teardown(() => end.destroy())
-    }
-  })
-  listener.listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  t.teardown(() => listener.close())
-  return `nats://127.0.0.1:${(listener.address() as AddressInfo).port}`
-}
-
 async function faultOf(t: Test, url: string, options: Partial<NatsBusOptions> = {}): Promise<StartupFault> {
   const bus = new NatsBus({ urls: [url], name: 'test', logger: recordedLogger(), connectWithinMs: 0, ...options })
   t.teardown(() => bus.stop())
@@ -229,18 +216,32 @@ t.test('start waits for a server that comes later, and stop ends that wait', asy
   t.equal(waiting.channel.status, 'connected')
 })
 
-t.test('a server that comes back without its data gets its streams anew', async (t) => {
+t.test('a server that was killed comes back without its jobs, and takes them anew', async (t) => {
   const server = await startNatsServer(t)
   const bus = await startBus(t, server)
   const job = { lane: 'standard', turnId: 'a', conversationId: 1024 } as const
   await bus.jobQueue.publish(job)
   await server.kill()
   await reaches([bus.channel], 'disconnected')
-  server.loseData()
   await server.start()
   await reaches([bus.channel], 'connected')
   t.strictSame(await oncePossible(() => bus.jobQueue.publish(job)), { sequence: 1, duplicate: false })
   t.match(await oncePossible(() => bus.jobQueue.fetch('standard', 1, { waitMs: 20_000 })), [job])
+})
+
+t.test('a lane that an earlier version keeps on disk is made anew in memory, whoever comes first, and holds jobs again', async (t) => {
+  const server = await startNatsServer(t)
+  const connection = await connect({ servers: server.url })
+  t.teardown(() => connection.close())
+  const manager = await jetstreamManager(connection)
+  await manager.streams.add({ name: 'jobs-standard', subjects: ['jobs.standard.*'], retention: RetentionPolicy.Workqueue, storage: StorageType.File, discard: DiscardPolicy.New, discard_new_per_subject: true, max_msgs_per_subject: 1, max_msgs: 1000 })
+  await manager.consumers.add('jobs-standard', { durable_name: 'bridges', ack_policy: AckPolicy.Explicit })
+  const job = { lane: 'standard', turnId: 'a', conversationId: 1024 } as const
+  const buses = await Promise.all(Array.from({ length: 4 }, () => startBus(t, server)))
+  t.match(await manager.streams.info('jobs-standard'), { config: { storage: StorageType.Memory, max_msgs: defaultJobQueueLimits.laneCapacity } })
+  const [first, , , last] = buses.map(({ jobQueue }) => jobQueue)
+  t.strictSame(await first?.publish(job), { sequence: 1, duplicate: false })
+  t.match(await last?.fetch('standard', 1, { waitMs: 20_000 }), [job])
 })
 
 t.test('limits that have changed are brought to the server, and jobs survive that', async (t) => {
@@ -257,7 +258,8 @@ t.test('limits that have changed are brought to the server, and jobs survive tha
 t.test('jobs that come one by one are all asked for at one inbox', async (t) => {
   const server = await startNatsServer(t)
   let said = ''
-  const bus = await startBus(t, server, { urls: [await startListener(t, server, (bytes) => (said += bytes.toString('latin1')))] })
+  const line = await startServerLine(t, server.port, (bytes) => (said += bytes.toString('latin1')))
+  const bus = await startBus(t, server, { urls: [line.url] })
   const fetchOne = async (turnId: string): Promise<void> => {
     const fetching = bus.jobQueue.fetch('standard', 1, { waitMs: 20_000 })
     await bus.jobQueue.publish({ lane: 'standard', turnId, conversationId: 1024 })

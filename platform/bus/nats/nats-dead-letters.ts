@@ -1,5 +1,5 @@
 import { nanos } from '@nats-io/transport-node'
-import { DiscardPolicy, jetstream, JetStreamApiError, jetstreamManager, RetentionPolicy, StorageType, type JetStreamClient, type JetStreamManager, type StoredMsg, type StreamConfig } from '@nats-io/jetstream'
+import { DiscardPolicy, jetstream, jetstreamManager, RetentionPolicy, StorageType, type JetStreamClient, type JetStreamManager, type StoredMsg, type StreamConfig } from '@nats-io/jetstream'
 import { BusMessageError, decodeDeadLetterMessage, encodeBus } from '../../../protocol/bus/codec.ts'
 import { busVersion } from '../../../protocol/bus/subjects.ts'
 import type { Logger } from '../../logging/logger.ts'
@@ -7,7 +7,7 @@ import { BusError } from '../channel.ts'
 import type { DeadLetter, DeadLetterLimits, DeadLetterPage, DeadLetters, StoredDeadLetter } from '../dead-letters.ts'
 import { assertLiteralSubject } from '../subject.ts'
 import { asBusError } from './bus-fault.ts'
-import { makeOrUpdate, streamNameInUse } from './make-or-update.ts'
+import { isApiError, makeOrUpdate, streamNameInUse, streamNotFound } from './make-or-update.ts'
 import type { NatsLink } from './nats-link.ts'
 import { NatsRequests } from './nats-requests.ts'
 import { StreamKeeper } from './stream-keeper.ts'
@@ -20,7 +20,6 @@ export interface DeadLetterStreamOptions extends DeadLetterLimits {
 const answerTimeoutMs = 5_000
 const stream = 'dead-letters'
 const subjectOf = (turnId: string): string => `dead-letters.${turnId}`
-const streamNotFound = 10059
 
 export class NatsDeadLetters implements DeadLetters {
   readonly #link: NatsLink
@@ -92,7 +91,7 @@ export class NatsDeadLetters implements DeadLetters {
     try {
       return await this.#ask(this.#manager.streams.getMessage(stream, query))
     } catch (error) {
-      if (this.#keeper === null && error instanceof JetStreamApiError && error.code === streamNotFound) return null
+      if (this.#keeper === null && isApiError(error, streamNotFound)) return null
       throw asBusError(error)
     }
   }

@@ -4,7 +4,8 @@ import { jetstream, jetstreamManager, StorageType } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
 import { troubleFor, type Fault } from './fault.ts'
 
-const filler = 'chaos-filler'
+/** Jobs are in memory, dead letters on disk. */
+const fillers = [{ name: 'chaos-filler-memory', storage: StorageType.Memory }, { name: 'chaos-filler-file', storage: StorageType.File }]
 const megabyte = new Uint8Array(1_000_000)
 
 export const queueFaults: readonly Fault[] = [
@@ -16,10 +17,12 @@ export const queueFaults: readonly Fault[] = [
       const connection = await connect({ servers: context.services.nats.url, waitOnFirstConnect: true, maxReconnectAttempts: -1, reconnectTimeWait: 200 })
       try {
         const manager = await jetstreamManager(connection, { checkAPI: false })
-        await again(() => manager.streams.add({ name: filler, subjects: [filler], storage: StorageType.File }))
-        await fill(() => jetstream(connection).publish(filler, megabyte))
+        for (const { name, storage } of fillers) {
+          await again(() => manager.streams.add({ name, subjects: [name], storage }))
+          await fill(() => jetstream(connection).publish(name, megabyte))
+        }
         await troubleFor(context, 2_000, 4_000)
-        await again(() => manager.streams.delete(filler))
+        for (const { name } of fillers) await again(() => manager.streams.delete(name))
       } finally {
         await connection.close()
       }
