@@ -21,6 +21,9 @@ import { chooseServices } from './services/choose-services.ts'
 import type { ServiceProgram } from './services/service-program.ts'
 import { Watchdog } from './watchdog/watchdog.ts'
 
+/** The young generation of a server, half of V8's own choice: collections of it hold up for less long, at the same CPU time. */
+const youngMiB = 8
+
 export interface ClusterOptions {
   readonly config: Config
   /** What every process is given, besides its own. */
@@ -172,7 +175,7 @@ export class Cluster implements Service {
     return this.#member({
       role,
       name: node,
-      program: { command: process.execPath, args: ['--enable-source-maps', main], env, isReady },
+      program: { command: process.execPath, args: ['--enable-source-maps', `--max-semi-space-size=${youngMiB}`, main], env, isReady },
       metrics: `http://127.0.0.1:${statusPort}/metrics`,
       stopSignal: 'SIGTERM',
       stopWithinMs: config.CHATTERBOT_DRAIN_SECONDS * 1000 + serverStopMs,

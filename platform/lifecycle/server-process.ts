@@ -1,4 +1,5 @@
 /** What edges and bridges have in common as processes: a log, metrics, a port that tells of them, and an end. */
+import v8 from 'node:v8'
 import type { Config } from '../config/config.ts'
 import { createLogger, type LogLevel, type LogSink } from '../logging/logger.ts'
 import { createMetrics, type Metrics } from '../metrics/metrics.ts'
@@ -25,6 +26,8 @@ const stopDeadlineMs = 15_000
 
 /** Runs `start` as the whole of a program: a fault of the start ends it, told in words. */
 export async function runServerProcess(role: 'edge' | 'bridge', readConfig: () => Config, start: (config: Config, server: ServerProcess) => Promise<void>): Promise<void> {
+  // A collection that others help with waits until the last of them has had a core, where cores have more to do than this.
+  v8.setFlagsFromString('--no-parallel-scavenge')
   let logger: LogSink | null = null
   try {
     const config = readConfig()
