@@ -14,10 +14,13 @@ interface Shape {
   readonly head: Buffer
   readonly middle: Buffer
   readonly tail: Buffer | null
+  /** No line ends in it. */
+  readonly isOneLine: boolean
 }
 
 const textKeys = ['"content":"', '"text":"'].map((key) => Buffer.from(key))
 const idsKey = Buffer.from('"token_ids":[')
+const lineEnd = /[\r\n]/
 const quote = 0x22
 const backslash = 0x5c
 const comma = 0x2c
@@ -38,14 +41,29 @@ export class ChunkDecoder {
   #shape: Shape | null = null
   /** Shapes since the last one that served. */
   #vain = 0
-  /** Where the ids of the last list that was read end. */
+  /** Where the ids of the last list that was read end, and then the event. */
   #at = 0
+
+  /**
+   * The event that begins here, where it is one line that repeats the one before and is whole; null where it may be
+   * anything else. `end` is where its bytes end, which need not be looked for.
+   */
+  repeated(bytes: Buffer, start: number, to: number): StreamChunk | null {
+    const chunk = this.#shape?.isOneLine === true ? this.#repeated(this.#shape, bytes, start, to) : null
+    if (chunk !== null) this.#vain = 0
+    return chunk
+  }
+
+  /** Of the event that `repeated` gave. */
+  get end(): number {
+    return this.#at
+  }
 
   /** Null for `[DONE]`. Throws EngineFailure `malformed`. The bytes are not kept. */
   decode(bytes: Buffer, start: number, end: number): StreamChunk | null {
     if (this.#shape !== null) {
       const chunk = this.#repeated(this.#shape, bytes, start, end)
-      if (chunk !== null) {
+      if (chunk !== null && this.#at === end) {
         this.#vain = 0
         return chunk
       }
@@ -58,7 +76,7 @@ export class ChunkDecoder {
     return chunk
   }
 
-  /** Null where it is to be parsed. */
+  /** Null where it is to be parsed; else `#at` is where it ends, `end` at most. */
   #repeated({ head, middle, tail }: Shape, bytes: Buffer, start: number, end: number): StreamChunk | null {
     const textStart = start + head.length
     if (textStart + middle.length > end || !matches(head, bytes, start)) return null
@@ -81,10 +99,11 @@ export class ChunkDecoder {
     if (middleEnd > end || !matches(middle, bytes, textEnd)) return null
     let ids: number[] | null = null
     if (tail === null) {
-      if (middleEnd !== end) return null
+      this.#at = middleEnd
     } else {
       ids = this.#ids(bytes, middleEnd, end)
-      if (ids === null || this.#at + tail.length !== end || !matches(tail, bytes, this.#at)) return null
+      if (ids === null || this.#at + tail.length > end || !matches(tail, bytes, this.#at)) return null
+      this.#at += tail.length
     }
     const text = isPlain ? bytes.toString('latin1', textStart, textEnd) : parseString(bytes, textStart - 1, textEnd + 1)
     return text === null ? null : { text, ids, promptIds: null, finishReason: null, usage: null, error: null }
@@ -126,13 +145,13 @@ function shapeOf(event: Buffer, chunk: StreamChunk): Shape | null {
     const textEnd = at === notFound ? notFound : endOfString(event, at + key.length)
     if (textEnd === notFound) continue
     const head = event.subarray(0, at + key.length)
-    const shape = { head, ...restOf(event, textEnd, chunk.ids) }
+    const shape = { head, ...restOf(event, textEnd, chunk.ids), isOneLine: !lineEnd.test(event.toString('latin1')) }
     if (holds(shape, chunk)) return shape
   }
   return null
 }
 
-function restOf(event: Buffer, textEnd: number, ids: readonly number[] | null): Omit<Shape, 'head'> {
+function restOf(event: Buffer, textEnd: number, ids: readonly number[] | null): Pick<Shape, 'middle' | 'tail'> {
   const at = event.indexOf(idsKey, textEnd)
   if (ids === null || at === notFound) return { middle: event.subarray(textEnd), tail: null }
   const idsStart = at + idsKey.length

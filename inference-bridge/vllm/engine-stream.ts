@@ -23,6 +23,8 @@ export type StreamEnd =
 /** Each prompt id takes up to seven bytes of the first event: this is enough for a window of 500,000 tokens. */
 const maxEventBytes = 4 * 1024 * 1024
 const maxErrorBytes = 64 * 1024
+const dataLine = Buffer.from('data: ')
+const lf = 0x0a
 /** For usage and `[DONE]`, which follow a finish reason at once. */
 const tailMs = 1000
 
@@ -81,7 +83,8 @@ export class EngineStream implements Answer {
       return
     }
     try {
-      this.#parser.push(bytes, start, end)
+      const from = this.#repeated(bytes, start, end)
+      if (from < end) this.#parser.push(bytes, from, end)
     } catch (error) {
       if (error instanceof EngineFailure) this.#fail(error)
       else if (error instanceof SseLimitError) this.#fail(new EngineFailure('malformed', error.message))
@@ -106,13 +109,27 @@ export class EngineStream implements Answer {
     else this.#fail(new EngineFailure('unavailable', error.message, { cause: error }))
   }
 
+  /** Takes the events that repeat the one before, of which no line ends need be looked for. Gives where to go on. */
+  #repeated(bytes: Buffer, start: number, to: number): number {
+    let from = start
+    while (from < to && !this.#over && this.#parser.isBetweenEvents && isDataLine(bytes, from, to)) {
+      const chunk = this.#decoder.repeated(bytes, from + dataLine.length, to)
+      const { end } = this.#decoder
+      if (chunk === null || end + 2 > to || bytes[end] !== lf || bytes[end + 1] !== lf) break
+      from = end + 2
+      this.#take(chunk)
+    }
+    return from
+  }
+
   #event(bytes: Buffer, start: number, end: number): void {
     if (this.#over) return
     const chunk = this.#decoder.decode(bytes, start, end)
-    if (chunk === null) {
-      this.#endOfStream('[DONE] came')
-      return
-    }
+    if (chunk === null) this.#endOfStream('[DONE] came')
+    else this.#take(chunk)
+  }
+
+  #take(chunk: StreamChunk): void {
     const first = this.#progressAt === null
     this.#progressAt = performance.now()
     if (first) this.#rearm(this.#deadlines.interTokenMs)
@@ -179,4 +196,10 @@ export class EngineStream implements Answer {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(this.#onTimer, ms)
   }
+}
+
+function isDataLine(bytes: Buffer, start: number, to: number): boolean {
+  if (start + dataLine.length > to) return false
+  for (let at = 0; at < dataLine.length; at++) if (bytes[start + at] !== dataLine[at]) return false
+  return true
 }

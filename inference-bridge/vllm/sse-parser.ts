@@ -41,6 +41,11 @@ export class SseParser {
     this.#maxEventBytes = maxEventBytes
   }
 
+  /** A line of a new event may begin with the next byte: nothing is kept of what came, and nothing is to be skipped. */
+  get isBetweenEvents(): boolean {
+    return !this.#hasData && this.#partial.length === 0 && !this.#skipLf && !this.#firstLine
+  }
+
   /** Throws SseLimitError where an event or a line grows beyond the limit; the stream cannot be read on then. Nothing of the bytes is kept. */
   push(bytes: Buffer, from: number, to: number): void {
     let start = from
