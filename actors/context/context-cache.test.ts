@@ -15,6 +15,7 @@ import { acceptTurn, endTurn, ownConversation, type Owned } from '../../storage/
 import type { Turn } from '../conversation/turn.ts'
 import { create, Device, newWorld, open, send } from '../testing/edges.ts'
 import { ContextCache, contextMessage, type ContextCacheOptions, storedContexts } from './context-cache.ts'
+import { decodeContextEntry } from './context-entry.ts'
 import type { PageLimits } from './context-path.ts'
 
 let postgres: PostgresServer
@@ -28,7 +29,7 @@ const newMemory = (): MemoryCache => new MemoryCache({ maxBytes: 16 * 1024 * 102
 
 function newContexts(options: Pick<ContextCacheOptions, 'store' | 'cache'> & Partial<ContextCacheOptions>) {
   const metrics = createMetrics({ role: 'test', node: 'test' })
-  const contexts = new ContextCache({ timelineOf: () => 'timeline', metrics, ...options })
+  const contexts = new ContextCache({ timelineOf: () => 'timeline', metrics, sharedFrom: 1, ...options })
   /** How many contexts were found where. */
   const found = async (): Promise<Record<string, number>> => Object.fromEntries([...(await metrics.expose()).matchAll(/^chatterbot_contexts_total\{found="(\w+)".*\} (\d+)$/gm)].map(([, where, count]) => [where, Number(count)]))
   return { contexts, found }
@@ -111,6 +112,21 @@ t.test('a conversation that stays where it is asks neither Postgres nor the shar
   t.equal(moved.path.messages.length, 11)
   t.same(await two.found(), { shared: 1 })
   t.equal(asked.length, 1)
+})
+
+t.test('a short path is not written for others, as the store tells it as quickly', async (t) => {
+  const { store } = await startStorage(t, [await newDatabase(postgres)], { logger: recordedLogger() })
+  let kept: (bytes: Uint8Array) => void = () => undefined
+  const cache: Cache = { get: () => Promise.resolve(null), put: (_, bytes) => Promise.resolve(kept(bytes)), delete: () => Promise.resolve() }
+  const contexts = new ContextCache({ store, cache, timelineOf: () => 'timeline', metrics: createMetrics({ role: 'test', node: 'test' }) })
+  const owned = await ownConversation(store)
+  const first = new Promise<Uint8Array>((resolve) => (kept = resolve))
+  let parentId: number | null = null
+  for (let n = 0; n < 4; n += 1) {
+    const { turn }: { readonly turn: Turn } = await exchange(owned, contexts, contexts, { content: `question ${n}`, parentId }, `answer ${n}`)
+    parentId = turn.replyMessageId
+  }
+  t.equal((await decodeContextEntry(owned.id, await first))?.messages.length, 8)
 })
 
 t.test('of a deleted conversation no entry stays behind', async (t) => {

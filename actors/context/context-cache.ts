@@ -3,7 +3,7 @@
  * ends in the wanted message is the answer, one that ends in its parent is short of that message only. It is looked for
  *
  * 1. in this process, among the paths of late,
- * 2. in the cache that the processes share: the newest path of the conversation, for when it has moved,
+ * 2. in the cache that the processes share: the newest path of the conversation, unless it is short, for when it has moved,
  * 3. in the store.
  *
  * Nothing here is needed, or waited for but where it is asked: an entry that is gone, old or garbage is read anew.
@@ -27,6 +27,8 @@ export interface ContextCacheOptions {
   readonly metrics: Metrics
   /** 200 messages and 256 KiB where absent. */
   readonly page?: PageLimits
+  /** Messages of a path from which on it is shared; 8 where absent. */
+  readonly sharedFrom?: number
   /** Of text kept in this process, half of it for paths and half for questions; 64 MiB where absent. */
   readonly keptBytes?: number
 }
@@ -46,6 +48,8 @@ export function storedContexts(store: Pick<ConversationStore, 'path'>): ContextS
   return { path: (conversationId, { userMessageId }) => readPath(store, conversationId, userMessageId, contextPage), committed: () => undefined }
 }
 
+/** A shorter one is read from the store as quickly: docs/decisions/0010. */
+const defaultSharedFrom = 8
 const defaultKeptBytes = 64 * 1024 * 1024
 /** What a message takes beside its text. */
 const messageOverheadBytes = 150
@@ -57,6 +61,7 @@ const mostWriting = 64
 export class ContextCache implements ContextSource {
   readonly #options: ContextCacheOptions
   readonly #page: PageLimits
+  readonly #sharedFrom: number
   /** By timeline and leaf. */
   readonly #paths: LRUCache<string, ContextPath>
   /** User messages that were accepted here, by timeline and id. */
@@ -67,6 +72,7 @@ export class ContextCache implements ContextSource {
   constructor(options: ContextCacheOptions) {
     this.#options = options
     this.#page = options.page ?? contextPage
+    this.#sharedFrom = options.sharedFrom ?? defaultSharedFrom
     const keptBytes = options.keptBytes ?? defaultKeptBytes
     this.#paths = new LRUCache({ maxSize: Math.floor(keptBytes / 2), sizeCalculation: ({ messages }) => messages.reduce((sum, message) => sum + sizeOf(message), messageOverheadBytes) })
     this.#asked = new LRUCache({ maxSize: Math.floor(keptBytes / 2), sizeCalculation: sizeOf })
@@ -132,7 +138,7 @@ export class ContextCache implements ContextSource {
   }
 
   #share(timeline: string, conversationId: number, path: ContextPath): void {
-    if (this.#writing >= mostWriting || path.messages.length === 0) return
+    if (this.#writing >= mostWriting || path.messages.length < this.#sharedFrom) return
     this.#writing += 1
     void encodeContextEntry(conversationId, path)
       .then((bytes) => this.#options.cache.put(entryKey(timeline, conversationId), bytes, ttlMs))

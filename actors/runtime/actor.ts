@@ -219,7 +219,7 @@ export class ConversationActor implements FeedOwner {
 
   /** Lets the command in hand end, refuses the others with `moved`, then drops. */
   async retire(): Promise<void> {
-    await this.#mailbox.close(new ChatError('moved'))
+    await this.#mailbox.close('moved')
     this.drop()
   }
 
@@ -228,7 +228,7 @@ export class ConversationActor implements FeedOwner {
     if (this.#dropped) return
     this.#dropped = true
     for (const turn of this.state.turns) this.#host.turnRemoved(turn.turnId)
-    void this.#mailbox.close(new ChatError('moved'))
+    void this.#mailbox.close('moved')
     this.#host.dropped(this)
     this.feed.moved()
   }

@@ -84,7 +84,7 @@ t.test('closed, it refuses what waits and what comes, and lets the one that runs
   const first = gate()
   const running = mailbox.run(first.task)
   const waiting = code(mailbox.run(async () => undefined))
-  const closed = mailbox.close(new ChatError('moved'))
+  const closed = mailbox.close('moved')
   t.equal(await waiting, 'moved')
   t.equal(await code(mailbox.run(async () => undefined)), 'moved')
   let ended = false

@@ -2,7 +2,7 @@
  * A bounded mailbox: tasks run one at a time, in the order in which they came. A task that waits longer than it wants
  * to is refused before it has begun; one that has begun is never cut off.
  */
-import { ChatError } from '../../protocol/errors.ts'
+import { ChatError, type ErrorCode } from '../../protocol/errors.ts'
 
 interface Entry {
   readonly run: () => Promise<void>
@@ -14,7 +14,7 @@ export class Mailbox {
   readonly #capacity: number
   #waiting: Entry[] = []
   #draining: Promise<void> | null = null
-  #closed: ChatError | null = null
+  #closed: ErrorCode | null = null
 
   constructor(capacity: number) {
     this.#capacity = capacity
@@ -31,10 +31,10 @@ export class Mailbox {
 
   /**
    * Resolves with the task's result. Rejects with ChatError `overloaded` where the mailbox is full, `unavailable` after
-   * `patienceMs` of waiting, and with what `close` was given.
+   * `patienceMs` of waiting, and with a ChatError of the code that `close` was given.
    */
   run<T>(task: () => Promise<T>, patienceMs?: number): Promise<T> {
-    if (this.#closed !== null) return Promise.reject(this.#closed)
+    if (this.#closed !== null) return Promise.reject(new ChatError(this.#closed))
     if (this.full) return Promise.reject(new ChatError('overloaded', 'Too many commands wait for this conversation.'))
     return new Promise<T>((resolve, reject) => {
       const entry: Entry = {
@@ -56,11 +56,11 @@ export class Mailbox {
   }
 
   /** Refuses what waits and what comes. Resolves once the task that runs is done. */
-  async close(error: ChatError): Promise<void> {
-    this.#closed ??= error
+  async close(code: ErrorCode): Promise<void> {
+    this.#closed ??= code
     for (const entry of this.#waiting.splice(0)) {
       if (entry.timer !== null) clearTimeout(entry.timer)
-      entry.refuse(error)
+      entry.refuse(new ChatError(code))
     }
     await this.#draining
   }

@@ -39,7 +39,7 @@ async function measure(bench: TestContext, ends: (() => unknown)[], rounds: numb
     for (let n = 0; n < exchanges; n += 1) leaf = (await owned.exchange(question, answer, leaf)).replyMessageId
     const turn = { userMessageId: leaf ?? 0, parentId: null }
     const cached = (keptBytes: number): ContextSource =>
-      new ContextCache({ store, cache: new RedisCache(connection), timelineOf: () => 'bench', metrics: createMetrics({ role: 'bench', node: String(keptBytes) }), keptBytes })
+      new ContextCache({ store, cache: new RedisCache(connection), timelineOf: () => 'bench', metrics: createMetrics({ role: 'bench', node: String(keptBytes) }), keptBytes, sharedFrom: 1 })
     const waits = new Map<string, number[]>()
     const reading = (name: string, source: ContextSource) => ({
       name,
