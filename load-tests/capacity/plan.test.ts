@@ -1,13 +1,17 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { readArguments, usage } from './arguments.ts'
+import type { Figures } from './figures.ts'
 import { planFor } from './plan.ts'
 import { report } from './report.ts'
+
+const part = { perTurnS: 0.001, perMillionTokensS: 10 }
+const figures: Figures = { edge: part, bridge: part, nats: part, redis: part, postgres: part, edgeBytesPerUser: 6_000, postgresTurnsPerS: 8_000 }
 
 function planOf(...args: string[]): ReturnType<typeof planFor> {
   const asked = readArguments(args)
   if (asked === 'help') throw new Error('asked for help')
-  return planFor(asked.workload, asked.gpu, asked.aim, asked.prices)
+  return planFor(asked.workload, asked.gpu, asked.aim, asked.prices, figures)
 }
 
 t.test('10,000 people need what can be worked out by hand', async (t) => {
@@ -17,6 +21,8 @@ t.test('10,000 people need what can be worked out by hand', async (t) => {
   t.equal(plan.slotsPerReplica, 41)
   t.ok(plan.queue.utilization <= 0.8)
   t.equal(plan.edges, 2, 'one would do, and may die')
+  // A turn of 200 tokens is 3 ms of a core, of which half is used.
+  t.ok(Math.abs(plan.cores.edge - plan.queue.turnsPerS * 0.003 * 2) < 1e-9)
   t.ok(plan.cores.edge < 2)
   t.match(report({ users: 10_000, thinkS: 60, promptTokens: 600, replyTokens: 200 }, plan, null), /10,000 people .*\n\n {2}turns a second {2,}1\d\d\n/)
 })

@@ -1,5 +1,5 @@
 /** How many of everything a workload needs, and what a chat costs. */
-import { bytesPerToken, measured, rowBytesPerTurn, writesPerTurn, type PartFigures } from './figures.ts'
+import { bytesPerToken, rowBytesPerTurn, type Figures, type PartFigures } from './figures.ts'
 import { leastReplicas, type Aim, type QueueFigures } from './queue-model.ts'
 import { slotsOf, type Gpu, type Workload } from './workload.ts'
 
@@ -11,7 +11,7 @@ export interface Plan {
   readonly queue: QueueFigures
   readonly slotsPerReplica: number
   /** Cores' worth of work, at the stated share of each core. */
-  readonly cores: { readonly edge: number; readonly bridge: number; readonly nats: number; readonly postgres: number }
+  readonly cores: { readonly edge: number; readonly bridge: number; readonly nats: number; readonly redis: number; readonly postgres: number }
   /** Processes: an edge and a bridge use one core each. At least two of each, as one may die. */
   readonly edges: number
   readonly bridges: number
@@ -34,16 +34,16 @@ const fewest = 2
 const natsCoresPerServer = 4
 const natsClusterSize = 3
 
-export function planFor(workload: Workload, gpu: Gpu, aim: Aim, prices: Prices): Plan {
+export function planFor(workload: Workload, gpu: Gpu, aim: Aim, prices: Prices, figures: Figures): Plan {
   const queue = leastReplicas(workload, gpu, aim)
   const { turnsPerS, replicas } = queue
   const coresOf = ({ perTurnS, perMillionTokensS }: PartFigures): number => (turnsPerS * (perTurnS + (workload.replyTokens * perMillionTokensS) / 1e6)) / coreShare
   // A replicated stream does its work on each server.
-  const cores = { edge: coresOf(measured.edge), bridge: coresOf(measured.bridge), nats: coresOf(measured.nats) * natsClusterSize, postgres: coresOf(measured.postgres) }
+  const cores = { edge: coresOf(figures.edge), bridge: coresOf(figures.bridge), nats: coresOf(figures.nats) * natsClusterSize, redis: coresOf(figures.redis), postgres: coresOf(figures.postgres) }
   const edges = Math.max(fewest, Math.ceil(cores.edge))
   const bridges = Math.max(fewest, Math.ceil(cores.bridge))
   const textBytes = (workload.promptTokens + workload.replyTokens) * bytesPerToken
-  const allCores = edges + bridges + cores.nats + cores.postgres
+  const allCores = edges + bridges + cores.nats + cores.redis + cores.postgres
   return {
     queue,
     slotsPerReplica: slotsOf(gpu, workload),
@@ -51,8 +51,8 @@ export function planFor(workload: Workload, gpu: Gpu, aim: Aim, prices: Prices):
     edges,
     bridges,
     natsServers: Math.max(natsClusterSize, Math.ceil(cores.nats / natsCoresPerServer)),
-    postgresShards: Math.max(1, Math.ceil((turnsPerS * writesPerTurn) / (measured.postgresWritesPerS * shardShare))),
-    edgeMemoryGiB: (workload.users * measured.edgeBytesPerUser) / 2 ** 30,
+    postgresShards: Math.max(1, Math.ceil(turnsPerS / (figures.postgresTurnsPerS * shardShare))),
+    edgeMemoryGiB: (workload.users * figures.edgeBytesPerUser) / 2 ** 30,
     redisGiB: (workload.users * textBytes) / 2 ** 30,
     // The context is history that is stored already: a turn adds its question, for which we take a tenth of it, and its reply.
     postgresGiBPerDay: (turnsPerS * 86_400 * (rowBytesPerTurn + (workload.promptTokens / 10 + workload.replyTokens) * bytesPerToken)) / 2 ** 30,

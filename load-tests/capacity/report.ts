@@ -16,7 +16,7 @@ export function report({ users, thinkS, promptTokens, replyTokens }: Workload, p
     ['bridges', `${number(plan.bridges)} (${number(cores.bridge)} cores)`],
     ['NATS', `${number(plan.natsServers)} servers (${number(cores.nats)} cores)`],
     ['Postgres', `${number(plan.postgresShards)} ${plan.postgresShards === 1 ? 'shard' : 'shards'} with a synchronous standby each (${number(cores.postgres)} cores), ${number(plan.postgresGiBPerDay)} GiB a day`],
-    ['Redis', `${number(plan.redisGiB)} GiB at most, before compression`],
+    ['Redis', `${number(plan.redisGiB)} GiB at most, before compression (${number(cores.redis)} cores)`],
     ['a chat costs', `$${(plan.dollarsPerTurn.gpu + plan.dollarsPerTurn.rest).toPrecision(2)}: $${plan.dollarsPerTurn.gpu.toPrecision(2)} the GPU, $${plan.dollarsPerTurn.rest.toPrecision(2)} all else`],
   ]
   const widest = Math.max(...rows.map(([name]) => name.length))
