@@ -35,8 +35,8 @@ await runBenchmark({
       const at = `${sockets} connections, ${streams} of which stream`
       const failures = streamed.rounds.flatMap((round) => round.failures)
       const aims: Aim[] = [
-        { what: `gap added over the engine's, p99, ${at}`, is: 'at most', bound: 100, unit: 'ms', measured: spread(gaps).median, reason: whyLate(streamed, directly) },
-        { what: `replies lost, doubled, reordered or failed, ${at}`, is: 'at most', bound: 0, unit: '', measured: streamed.rounds.reduce((sum, { faults }) => sum + faults, failures.length), reason: failures[0] ?? 'replies are not what the engine said' },
+        { what: `Gap added over the engine's, p99, ${at}`, is: 'at most', bound: 100, unit: 'ms', measured: spread(gaps).median, reason: whyLate(streamed, directly) },
+        { what: `Replies lost, doubled, reordered or failed, ${at}`, is: 'at most', bound: 0, unit: '', measured: streamed.rounds.reduce((sum, { faults }) => sum + faults, failures.length), reason: failures[0] ?? 'replies are not what the engine said' },
       ]
       return { tables: [{ title: `${at} at ${tokensPerSecond} tokens a second, ${tokens} a reply`, contestants: [{ name: 'ChatterBot', isOurs: true, figures: figuresOf(streamed, directly, gaps) }] }], aims }
     } finally {

@@ -115,7 +115,7 @@ function findingsOf(contests: readonly Contest[], cases: readonly Case[]): Pick<
           figure('CPU a turn', 'ms', ({ turn }) => total(turn)),
           figure('with what idling takes, shared among the turns', 'ms', ({ turn }) => total(turn) + idle / each.rate),
           figure('until the reply ends, p50', 'ms', ({ p50 }) => p50),
-          figure('p99', 'ms', ({ p99 }) => p99),
+          figure('until the reply ends, p99', 'ms', ({ p99 }) => p99),
         ],
       }
     }),

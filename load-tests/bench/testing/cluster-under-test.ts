@@ -30,6 +30,8 @@ export interface ClusterOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Folder for the pauses of all processes, to be read by `readPauses` once they have ended; without a name, none are noted. */
   readonly pauses?: string
+  /** Each process collects its garbage when it is sent SIGUSR2. */
+  readonly collectsOnSignal?: true
 }
 
 /** CPU seconds by process, this one (the load) and the engine included. */
@@ -49,19 +51,28 @@ export interface ClusterUnderTest {
 const slots = '4096'
 const program = (...parts: string[]): string => path.join(repositoryRoot(), 'dist', ...parts)
 
-/** The option that preloads a file beside this one, and names it a folder; none where that has no name. */
-function preload(file: string, folder: string | undefined, more: Readonly<Record<string, string>> = {}): string[] {
-  if (!folder) return []
+/** The option that preloads a file beside this one. */
+function preload(file: string, asked: Readonly<Record<string, string>> = {}): string[] {
   const address = pathToFileURL(program('load-tests', 'bench', 'testing', file))
-  for (const [name, value] of Object.entries({ folder: path.resolve(folder), ...more })) address.searchParams.set(name, value)
+  for (const [name, value] of Object.entries(asked)) address.searchParams.set(name, value)
   return ['--import', address.href]
+}
+
+/** The same, and names it a folder; none where that has no name. */
+function preloadFor(folder: string | undefined, file: string, asked: Readonly<Record<string, string>> = {}): string[] {
+  return folder ? preload(file, { folder: path.resolve(folder), ...asked }) : []
 }
 
 export async function startCluster(options: ClusterOptions): Promise<ClusterUnderTest> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'chatterbot-bench-'))
   // Postgres does not run as root, and has to get in.
   chmodSync(folder, 0o711)
-  const nodeOptions = [...preload('profile.js', options.profiles), ...preload('profile.js', options.profilesOnSignal, { on: 'signal' }), ...preload('pauses.js', options.pauses)]
+  const nodeOptions = [
+    ...preloadFor(options.profiles, 'profile.js'),
+    ...preloadFor(options.profilesOnSignal, 'profile.js', { on: 'signal' }),
+    ...preloadFor(options.pauses, 'pauses.js'),
+    ...(options.collectsOnSignal ? preload('collect.js') : []),
+  ]
   const engine = await startProcess(undefined, {
     command: process.execPath,
     args: [program('load-tests', 'simulated-vllm', 'main.js'), '--tokens-per-second', String(options.tokensPerSecond), '--first-token-ms', String(options.firstTokenMs), '--max-num-seqs', slots, '--reply-tokens', String(options.replyTokens)],

@@ -49,8 +49,8 @@ export function flatness(sizes: readonly AtSize[], baseline: AtSize): Required<P
       figures: [
         { name: 'CPU of the servers', unit: 'µs', samples: samplesOf(size, deed, cpu) },
         { name: 'of Postgres among them', unit: 'µs', samples: samplesOf(size, deed, postgresCpu) },
-        { name: 'p50', unit: 'ms', samples: samplesOf(size, deed, median) },
-        { name: 'p90', unit: 'ms', samples: samplesOf(size, deed, ({ ms }) => percentile(ms, 0.9)) },
+        { name: 'time, p50', unit: 'ms', samples: samplesOf(size, deed, median) },
+        { name: 'time, p90', unit: 'ms', samples: samplesOf(size, deed, ({ ms }) => percentile(ms, 0.9)) },
         { name: "in Postgres' log", unit: 'bytes', samples: samplesOf(size, deed, logged) },
       ],
     })),

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { performance, PerformanceObserver, type PerformanceEntry } from 'node:perf_hooks'
+import { constants, performance, PerformanceObserver, type PerformanceEntry } from 'node:perf_hooks'
 import type { Pause } from './read-pauses.ts'
 
 const folder = new URL(import.meta.url).searchParams.get('folder')
@@ -13,7 +13,10 @@ mkdirSync(folder, { recursive: true })
 
 const pauses: Pause[] = []
 const take = (entries: readonly PerformanceEntry[]): void => {
-  for (const { startTime, duration } of entries) pauses.push({ at: performance.timeOrigin + startTime, ms: duration })
+  for (const entry of entries) {
+    const { kind } = (entry as PerformanceEntry & { readonly detail: { readonly kind: number } }).detail
+    pauses.push({ at: performance.timeOrigin + entry.startTime, ms: entry.duration, isYoung: kind === constants.NODE_PERFORMANCE_GC_MINOR })
+  }
 }
 const observer = new PerformanceObserver((list) => take(list.getEntries()))
 observer.observe({ entryTypes: ['gc'] })

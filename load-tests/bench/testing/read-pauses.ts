@@ -6,6 +6,8 @@ export interface Pause {
   /** When it began, in milliseconds since the epoch. */
   readonly at: number
   readonly ms: number
+  /** Of what was made since the one before, and not of all. */
+  readonly isYoung: boolean
 }
 
 /** Of a process that `pauses.ts` was preloaded into and that has ended, as its folder has them. */
