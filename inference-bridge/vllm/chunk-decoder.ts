@@ -181,8 +181,7 @@ function endOfString(event: Buffer, start: number): number {
 }
 
 function matches(expected: Buffer, bytes: Buffer, start: number): boolean {
-  for (let at = 0; at < expected.length; at++) if (bytes[start + at] !== expected[at]) return false
-  return true
+  return bytes.compare(expected, 0, expected.length, start, start + expected.length) === 0
 }
 
 /** Of a string of JSON with its quotes; null where it is none. */
