@@ -32,7 +32,7 @@ export interface Job extends JobPointer {
   readonly waiting: number
   /** The job is still being worked on: begins its ack wait anew. */
   working(): void
-  /** Done: the job leaves the queue, and may be published again. */
+  /** Done: the job leaves the queue, a moment later, and may be published again. */
   ack(): void
   /** Deliver it again, to anyone, after the delay. */
   nak(delayMs: number): void

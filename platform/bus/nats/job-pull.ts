@@ -11,7 +11,8 @@ const graceMs = 500
 /** Nothing there, and the time is over. */
 const ordinaryEnds = new Set([404, 408])
 
-const nakNow = new TextEncoder().encode('-NAK')
+const text = new TextEncoder()
+const nakNow = text.encode('-NAK')
 
 /** Of a delivery, as its reply subject tells. */
 export interface DeliveryInfo {
@@ -61,7 +62,7 @@ export class JobPull {
     this.#inbox = inboxes.take((message) => this.#take(message))
     this.#timer = setTimeout(this.#finish, waitMs + graceMs)
     const request = waitMs > 0 ? { batch: max, expires: nanos(waitMs) } : { batch: max, no_wait: true }
-    link.send(apiSubject, new TextEncoder().encode(JSON.stringify(request)), this.#inbox.subject)
+    link.send(apiSubject, text.encode(JSON.stringify(request)), this.#inbox.subject)
     this.messages = this.#collect(finished)
   }
 

@@ -139,8 +139,9 @@ export class NatsJobQueue implements JobQueue {
     const { sequence, deliveries, pending } = deliveryInfo(reply)
     const edge = message.headers?.get(edgeHeader) ?? ''
     let settled = false
+    const canTell = (): boolean => !settled && !this.#closed && this.#link.status === 'connected'
     const tell = (payload: Uint8Array): void => {
-      if (!settled && !this.#closed && this.#link.status === 'connected') this.#link.send(reply, payload)
+      if (canTell()) this.#link.send(reply, payload)
     }
     return {
       lane,
@@ -152,7 +153,7 @@ export class NatsJobQueue implements JobQueue {
       waiting: pending,
       working: () => tell(inProgress),
       ack: () => {
-        tell(ack)
+        if (canTell()) this.#link.sendWithNext(reply, ack)
         settled = true
       },
       nak: (delayMs) => {

@@ -6,6 +6,8 @@ import type { BusStatus } from '../channel.ts'
 const mostUnconfirmedBytes = 64 * 1024 * 1024
 /** So often the server is asked how far it has read. */
 const confirmEveryBytes = 1024 * 1024
+/** What need not go at once waits so long for something to go with. */
+const waitsForOthersMs = 50
 
 interface Outgoing {
   readonly subject: string
@@ -26,6 +28,8 @@ export class NatsLink {
   #confirming = false
   #isFull = false
   #outgoing: Outgoing[] = []
+  #isWriteDue = false
+  #lateWrite: NodeJS.Timeout | undefined
 
   constructor(connection: NatsConnection, logger: Logger) {
     this.connection = connection
@@ -54,11 +58,20 @@ export class NatsLink {
       return false
     }
     this.#isFull = false
-    if (this.#outgoing.length === 0) setImmediate(() => this.write())
+    if (!this.#isWriteDue) {
+      this.#isWriteDue = true
+      setImmediate(() => this.write())
+    }
     this.#outgoing.push({ subject, payload, reply, headers })
     this.#sentBytes += payload.byteLength
     if (this.#sentBytes - this.#confirmedBytes > confirmEveryBytes && !this.#confirming) void this.#confirm()
     return true
+  }
+
+  /** As `send`, for what nobody waits for: it goes with what goes next, and by itself only where that takes long. */
+  sendWithNext(subject: string, payload: Uint8Array): void {
+    this.#outgoing.push({ subject, payload })
+    this.#lateWrite ??= setTimeout(() => this.write(), waitsForOthersMs)
   }
 
   /**
@@ -68,6 +81,9 @@ export class NatsLink {
   write(): void {
     const outgoing = this.#outgoing
     this.#outgoing = []
+    this.#isWriteDue = false
+    clearTimeout(this.#lateWrite)
+    this.#lateWrite = undefined
     // Its status is told a moment after it is closed.
     if (this.#status !== 'connected' || this.connection.isClosed()) return
     for (const { subject, payload, reply = '', headers } of outgoing) this.connection.publish(subject, payload, headers === undefined ? { reply } : { reply, headers })

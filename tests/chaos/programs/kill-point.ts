@@ -35,13 +35,13 @@ export class KillSwitch {
     return result
   }
 
-  /** For calls that hand over to a socket, and tell nothing. */
-  aroundSend(step: string | null, call: () => void): void {
+  /** For calls that hand over to a socket, which sends within so long, and tell nothing. */
+  aroundSend(step: string | null, call: () => void, sendsWithinMs = 5): void {
     const side = this.#isDue(step)
     if (side === 'before') return void this.#dieBefore()
     call()
     // What was handed over leaves the process a moment later.
-    if (side === 'after') setTimeout(() => this.#die(), 5)
+    if (side === 'after') setTimeout(() => this.#die(), sendsWithinMs)
   }
 
   #isDue(step: string | null): KillPoint['side'] | null {

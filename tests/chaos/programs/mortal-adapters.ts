@@ -5,6 +5,9 @@ import type { Job, JobQueue } from '../../../platform/bus/job-queue.ts'
 import type { ConversationStore, ConversationWrite } from '../../../storage/conversation-store.ts'
 import type { KillSwitch } from './kill-point.ts'
 
+/** An ack waits for what goes next; it has gone by then in any case. */
+const ackMs = 100
+
 /** What an edge does, in the order of a turn's life. */
 export const edgeSteps = ['claim', 'commit-accept', 'publish-job', 'commit-begin', 'grant', 'commit-end', 'confirm', 'publish-event'] as const
 export const bridgeSteps = ['fetch-job', 'ask-begin', 'send-deltas', 'ask-finish', 'ack-job'] as const
@@ -64,7 +67,7 @@ export function mortalFetching(jobQueue: JobQueue, kill: KillSwitch): JobQueue {
       const jobs = await jobQueue.fetch(lane, max, options)
       // An empty hand is no step.
       if (jobs.length > 0) await kill.around('fetch-job', () => Promise.resolve())
-      return jobs.map((job) => wrapped<Job>(job, { ack: () => kill.aroundSend('ack-job', () => job.ack()) }))
+      return jobs.map((job) => wrapped<Job>(job, { ack: () => kill.aroundSend('ack-job', () => job.ack(), ackMs) }))
     },
   })
 }
