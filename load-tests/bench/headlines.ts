@@ -1,5 +1,5 @@
 /** Lines of the README's table of numbers, made of what was measured. */
-import { labelOf, withUnit } from './markdown.ts'
+import { withUnit } from './markdown.ts'
 import { spread } from './measure.ts'
 import type { Contestant, Headline, Table } from './result.ts'
 
@@ -15,7 +15,7 @@ export function headline(what: string, table: Table, ...beside: readonly string[
     beside: beside.flatMap((name) => {
       const contestant = table.contestants.find((each) => each.name === name)
       const value = said(contestant)
-      return contestant === undefined || value === undefined ? [] : [`${value}, ${labelOf(contestant)}`]
+      return contestant === undefined || value === undefined ? [] : [`${value}, ${name}${contestant.isSaturated ? ' (saturated)' : ''}`]
     }).join('; '),
   }
 }

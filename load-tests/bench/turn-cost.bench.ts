@@ -64,7 +64,7 @@ await runBenchmark({
         }
         say(`round ${round} of ${rounds}`)
       }
-      return { ...findingsOf(contests, cases), leftOut }
+      return { ...findingsOf(contests, cases), leftOut, remarks: ['CPU a turn is without what the servers spend while nobody asks. The peer begins a conversation with each question; ChatterBot goes on in one of several hundred.'] }
     } finally {
       await started.stop()
     }

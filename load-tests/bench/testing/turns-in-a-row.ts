@@ -11,7 +11,7 @@ export async function takeTurns(resting: Conversation[], underWay: number, turns
         left -= 1
         const conversation = resting.shift()
         if (conversation === undefined) throw new Error('no conversation rests')
-        await conversation.talker.talk(conversation.id, `question ${left} of ${performance.now()}`, replyTokens)
+        await conversation.talker.talk(conversation.id, `question ${left} of ${performance.now()} [[tokens=${replyTokens}]]`, replyTokens)
         resting.push(conversation)
       }
     }),
