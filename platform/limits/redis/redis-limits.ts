@@ -1,5 +1,4 @@
 /** Limits that the processes of a cluster share; while Redis is away, each keeps them for itself. */
-import { RateLimiterRedis } from 'rate-limiter-flexible'
 import type { RedisConnection } from '../../redis/redis-connection.ts'
 import { RedisUnavailable } from '../../redis/redis-connection.ts'
 import type { Limit, LimitDefinition, Limits } from '../limits.ts'
@@ -7,8 +6,8 @@ import { MemoryLimits, type MemoryLimitsOptions } from '../memory/memory-limits.
 import { verdictOf } from '../verdict.ts'
 
 /**
- * In place of the library's own script, which counts also what it refuses, and below nothing. ARGV: cost, seconds of the
- * window, points. A cost below 0 is given back. Answers what would be used, and milliseconds until the window ends.
+ * What is refused is not counted, and nothing is counted below nothing. ARGV: cost, seconds of the window, points. A cost
+ * below 0 is given back. Answers what would be used, and milliseconds until the window ends.
  */
 const script = `
 local used = tonumber(redis.call('get', KEYS[1]) or '0')
@@ -22,28 +21,31 @@ redis.call('set', KEYS[1], string.format('%.0f', used + cost), 'px', left)
 return {used + cost, left}
 `
 
+interface WithScript {
+  countLimit(key: string, cost: number, perSeconds: number, points: number): Promise<readonly [used: number, leftMs: number]>
+}
+
 export class RedisLimits implements Limits {
-  readonly #client: object
+  readonly #connection: RedisConnection
   readonly #local: MemoryLimits
   readonly #unshared: () => void
 
   /** `unshared` is called whenever this process counts for itself what it should share. */
   constructor(connection: RedisConnection, options: MemoryLimitsOptions & { readonly unshared?: () => void }) {
-    connection.define('rlflxIncr', { numberOfKeys: 1, lua: script })
-    this.#client = scriptClient(connection)
+    connection.define('countLimit', { numberOfKeys: 1, lua: script })
+    this.#connection = connection
     this.#local = new MemoryLimits(options)
     this.#unshared = options.unshared ?? (() => undefined)
   }
 
   limit(definition: LimitDefinition): Limit {
     const { name, points, perSeconds } = definition
-    const settings = { storeClient: this.#client, keyPrefix: `chatterbot:limit:${name}`, duration: perSeconds }
-    const shared = new RateLimiterRedis({ ...settings, points })
-    const unbounded = new RateLimiterRedis({ ...settings, points: Number.MAX_SAFE_INTEGER })
     const local = this.#local.limit(definition)
-    const orElse = async <T>(ask: Promise<T>, alone: () => Promise<T>): Promise<T> => {
+    const count = (key: string, cost: number, most: number): Promise<readonly [used: number, leftMs: number]> =>
+      this.#connection.request(0, (client) => (client as unknown as WithScript).countLimit(`chatterbot:limit:${name}:${key}`, cost, perSeconds, most))
+    const orElse = async <T>(ask: () => Promise<T>, alone: () => Promise<T>): Promise<T> => {
       try {
-        return await ask
+        return await ask()
       } catch (error) {
         if (!(error instanceof RedisUnavailable)) throw error
         this.#unshared()
@@ -51,16 +53,16 @@ export class RedisLimits implements Limits {
       }
     }
     return {
-      take: (key, cost = 1) => orElse(shared.penalty(key, cost).then((answer) => verdictOf(answer, points, cost)), () => local.take(key, cost)),
-      charge: (key, cost) => orElse(unbounded.penalty(key, cost).then(() => undefined), () => local.charge(key, cost)),
-      giveBack: (key, cost = 1) => orElse(shared.reward(key, cost).then(() => undefined), () => local.giveBack(key, cost)),
+      take: (key, cost = 1) =>
+        orElse(
+          async () => {
+            const [consumedPoints, msBeforeNext] = await count(key, cost, points)
+            return verdictOf({ consumedPoints, msBeforeNext }, points, cost)
+          },
+          () => local.take(key, cost),
+        ),
+      charge: (key, cost) => orElse(async () => void (await count(key, cost, Number.MAX_SAFE_INTEGER)), () => local.charge(key, cost)),
+      giveBack: (key, cost = 1) => orElse(async () => void (await count(key, -cost, points)), () => local.giveBack(key, cost)),
     }
-  }
-}
-
-/** What RateLimiterRedis uses of a client, our script in place of its own, with the connection's patience. */
-function scriptClient(connection: RedisConnection): object {
-  return {
-    rlflxIncr: (args: readonly string[]) => connection.request(0, (client) => (client as unknown as { rlflxIncr(args: readonly string[]): Promise<unknown> }).rlflxIncr(args)),
   }
 }
