@@ -6,6 +6,7 @@
 import type { DeadLetter } from '../platform/bus/dead-letters.ts'
 import type { ImportedMessage } from '../protocol/imported-history.ts'
 import type { FinishReason, Message, Params, Timing, TurnError, Usage } from '../protocol/websocket/fields.ts'
+import type { WriteHold } from './write-hold.ts'
 
 /** Compared for equality, in every write. */
 export interface OwnerToken {
@@ -88,7 +89,7 @@ export interface BeginTurn {
   readonly startedAt: number
 }
 
-/** Compare-and-set: `missed` unless the turn has not ended and its run is `run`. */
+/** Compare-and-set: `missed` unless the turn has not ended and its run is `run`, or would be by the grant that is stored with it. */
 export interface EndTurn {
   readonly turnId: string
   readonly run: number
@@ -104,6 +105,8 @@ export interface EndTurn {
   readonly cached: boolean
   readonly costUsd: number | null
   readonly endedAt: number
+  /** Of a run whose grant is not stored yet: the end stores both. */
+  readonly granted?: Pick<BeginTurn, 'bridge' | 'barrenGrants' | 'startedAt'>
   /** The turn is given up: its dead letter is committed with its end, and kept until it is said to be sent. Only of a failure. */
   readonly deadLetter?: boolean
 }
@@ -152,6 +155,8 @@ export type WriteResult =
   | { readonly status: 'missed'; readonly turn: TurnRow | null }
   /** Postgres refuses this row for what it holds (SQLSTATE 22, 23). Nothing was written. */
   | { readonly status: 'refused'; readonly sqlState: string }
+  /** Taken back by its writer while it was held. Nothing was written. */
+  | { readonly status: 'withdrawn' }
 
 export type ClaimResult =
   | { readonly status: 'claimed'; readonly token: OwnerToken; readonly conversation: ConversationRow; readonly unfinished: readonly TurnRow[] }
@@ -187,6 +192,11 @@ export interface CreateConversation {
   readonly expiresAfterMs?: number
 }
 
+export interface WriteOptions {
+  readonly giveUpAfterMs?: number
+  readonly hold?: WriteHold
+}
+
 export interface ConversationStore {
   /** Idempotent by (userId, clientConversationId): ChatError `idempotency_conflict` where title, model, system or history differ from the first. */
   createConversation(input: CreateConversation): Promise<ConversationRow>
@@ -202,9 +212,10 @@ export interface ConversationStore {
   /**
    * Committed together with writes of other conversations. Writes of one conversation are made one after another by
    * their actor. With `giveUpAfterMs`, rejects with ChatError `unavailable` after that time if the outcome is known to
-   * be nothing or stays unknown (a later equal write settles it); without, waits for Postgres as long as it takes.
+   * be nothing or stays unknown (a later equal write settles it); without, waits for Postgres as long as it takes. With a
+   * `hold` it may wait for others to go with, some 20 ms.
    */
-  write(write: ConversationWrite, options?: { readonly giveUpAfterMs?: number }): Promise<WriteResult>
+  write(write: ConversationWrite, options?: WriteOptions): Promise<WriteResult>
   /** Conversations whose owners' these tokens are still, and those of which that cannot be told now; one query a shard. Never rejects. */
   stillOwned(tokens: ReadonlyMap<number, OwnerToken>): Promise<{ readonly owned: ReadonlySet<number>; readonly unknown: ReadonlySet<number> }>
   messagesBefore(conversationId: number, page: { readonly before?: number; readonly limit: number; readonly maxBytes: number }): Promise<MessagePage>

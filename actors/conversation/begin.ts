@@ -2,16 +2,21 @@
  * A bridge asks for the grant to generate a turn's reply. A grant is answered once it is committed, but for the first, run 1,
  * by the owner that accepted the turn: that one is answered at once, and the engine begins while the commit is made. Nobody
  * else ever grants a run 1, nor does this owner twice, and nothing of it is shown before the commit. So an owner that dies
- * between leaves a run that no other can be mistaken for, and of which nobody has seen anything.
+ * between leaves a run that no other can be mistaken for, and of which nobody has seen anything. So the commit has time: it
+ * may wait for others, and a run that has finished meanwhile is granted and ended by one.
  */
+import type { BeginTurn } from '../../storage/conversation-store.ts'
 import { endTurn } from './ending.ts'
 import type { BeginEvent, Effect } from './events.ts'
+import { heldText, startedEffect } from './first-shown.ts'
 import { rules } from './rules.ts'
 import type { ConversationState, Step } from './state.ts'
 import type { Turn } from './turn.ts'
 import { emptyIds } from './token-ids.ts'
 import { answer, findTurn, replaceTurn, type Transition } from './transitions.ts'
 import { ending } from './finish.ts'
+
+type Beginning = Extract<Step, { type: 'beginning' }>
 
 export function begin(state: ConversationState, event: BeginEvent): Transition {
   const turn = findTurn(state, event.turnId)
@@ -35,11 +40,8 @@ export function begin(state: ConversationState, event: BeginEvent): Transition {
     state: { ...replaceTurn(state, turn.turnId, () => ({ ...turn, mayGrantAhead: false })), step: { type: 'beginning', event, turn: granted, ahead } },
     effects: [
       ...(ahead ? [grantedAnswer(event.key, granted)] : []),
-      {
-        type: 'write',
-        refusable: true,
-        write: { begin: { turnId: turn.turnId, run: granted.run, attempt: granted.attempt, bridge: event.bridge, barrenGrants, startedAt: granted.startedAt ?? event.now } },
-      },
+      // The bridge has its answer: the commit is waited for only once there is something to show.
+      { type: 'write', refusable: true, held: ahead, write: { begin: grantWrite(granted, event) } },
     ],
   }
 }
@@ -68,40 +70,32 @@ function grant(turn: Turn, event: BeginEvent, barrenGrants: number): Turn {
 }
 
 /** The grant is committed. The turn may have been cut, or the old run may have said more, while it was written. */
-export function begun(state: ConversationState, step: Extract<Step, { type: 'beginning' }>, now: number): Transition {
+export function begun(state: ConversationState, step: Beginning, now: number): Transition {
   const before = findTurn(state, step.event.turnId)
   if (before === undefined) return answer(state, step.event.key, { type: 'gone' })
+  const turn = grantedTurn(state, step, before, now)
+  const started: Effect[] = before.run === 0 || turn.attempt > before.attempt ? [startedEffect(state.conversationId, turn, turn.model)] : []
+  return {
+    state: replaceTurn(state, turn.turnId, () => turn),
+    effects: [...started, ...(step.ahead ? heldText(turn) : [grantedAnswer(step.event.key, turn)])],
+  }
+}
+
+/** The turn under the grant of the step. */
+export function grantedTurn(state: ConversationState, step: Beginning, before: Turn, now: number): Turn & { readonly model: string } {
   const anew = step.turn.attempt > before.attempt
-  const model = modelOf(state, before, step.event)
-  const turn: Turn = {
+  return {
     ...step.turn,
-    model,
+    model: modelOf(state, before, step.event),
     heardAt: now,
     cut: before.cut,
     // The old run's deltas that came meanwhile were shown: the new one goes on from them.
     ...(anew || step.ahead ? {} : { text: before.text, ids: before.ids, firstTextAt: before.firstTextAt, textAtGrant: before.text.length }),
   }
-  const started: Effect[] =
-    before.run === 0 || anew
-      ? [
-          {
-            type: 'emit',
-            event: {
-              type: 'turn.started',
-              conversation_id: state.conversationId,
-              turn_id: turn.turnId,
-              user_message_id: turn.userMessageId,
-              message_id: turn.replyMessageId,
-              attempt: turn.attempt,
-              model,
-            },
-          },
-        ]
-      : []
-  return {
-    state: { ...state, turns: state.turns.map((other) => (other.turnId === turn.turnId ? turn : other)) },
-    effects: [...started, ...(step.ahead ? heldText(turn) : [grantedAnswer(step.event.key, turn)])],
-  }
+}
+
+export function grantWrite({ turnId, run, attempt, barrenGrants, startedAt }: Turn, { bridge, now }: BeginEvent): BeginTurn {
+  return { turnId, run, attempt, bridge, barrenGrants, startedAt: startedAt ?? now }
 }
 
 function modelOf(state: ConversationState, turn: Turn, event: BeginEvent): string {
@@ -110,9 +104,4 @@ function modelOf(state: ConversationState, turn: Turn, event: BeginEvent): strin
 
 function grantedAnswer(key: number, turn: Turn): Effect {
   return { type: 'answer', key, answer: { type: 'granted', turn, resume: turn.text !== '' } }
-}
-
-/** What came ahead of the commit. */
-function heldText({ turnId, attempt, text }: Turn): Effect[] {
-  return text === '' ? [] : [{ type: 'show', turnId, attempt, text }]
 }

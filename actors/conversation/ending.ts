@@ -2,6 +2,7 @@
 import type { DeadLetter } from '../../platform/bus/dead-letters.ts'
 import type { FinishReason, TurnError, Usage } from '../../protocol/websocket/fields.ts'
 import type { ServerEvent } from '../../protocol/websocket/messages.ts'
+import type { EndTurn } from '../../storage/conversation-store.ts'
 import type { Ended } from './state.ts'
 import type { Turn } from './turn.ts'
 
@@ -11,6 +12,7 @@ export interface EndFacts {
   readonly model?: string | null
   readonly cached?: boolean
   readonly costUsd?: number | null
+  readonly granted?: EndTurn['granted']
   /** Nobody tries any more: an operator may. */
   readonly deadLetter?: boolean
 }
@@ -34,6 +36,7 @@ export function endTurn(turn: Turn, now: number, facts: EndFacts): Ended {
       cached: facts.cached ?? false,
       costUsd: facts.costUsd ?? null,
       endedAt: now,
+      ...(facts.granted === undefined ? {} : { granted: facts.granted }),
       ...(facts.deadLetter === true ? { deadLetter: true } : {}),
     },
   }

@@ -42,12 +42,19 @@ export interface BeginEvent {
   readonly fresh: boolean
 }
 
+export interface FinishEvent {
+  readonly type: 'finish'
+  readonly key: number
+  readonly now: number
+  readonly request: FinishRequest
+}
+
 /** Durable events, one after another: they end in a commit, or in an answer. */
 export type DurableEvent =
   | AcceptEvent
   | BeginEvent
   | { readonly type: 'stop'; readonly key: number; readonly now: number; readonly turnId: string }
-  | { readonly type: 'finish'; readonly key: number; readonly now: number; readonly request: FinishRequest }
+  | FinishEvent
   | { readonly type: 'expire'; readonly now: number; readonly turnId: string }
   | { readonly type: 'rename'; readonly key: number; readonly title: string }
   | { readonly type: 'delete'; readonly key: number }
@@ -60,9 +67,11 @@ export type ImmediateEvent =
   | { readonly type: 'attached'; readonly now: number; readonly turnId: string; readonly run: number; readonly offset: number; readonly idOffset: number; readonly answer: { readonly text: string; readonly ids: Uint8Array } | null }
   /** Its bridge does not hold the run any more: it has let go of it, or is gone. */
   | { readonly type: 'released'; readonly turnId: string; readonly run: number }
-  | { readonly type: 'written'; readonly now: number; readonly result: WriteResult }
+  | { readonly type: 'written'; readonly now: number; readonly result: Exclude<WriteResult, { status: 'withdrawn' }> }
   /** The write was given up, and the store has told since that nothing of it was committed. */
   | { readonly type: 'unwritten' }
+  /** The write was held and has been taken back, as the run has finished meanwhile. */
+  | { readonly type: 'withdrawn'; readonly finish: FinishEvent }
   /** The bridge's answer to `askAbort`; null: none came in time. */
   | { readonly type: 'aborted'; readonly now: number; readonly text: string | null }
 
@@ -84,7 +93,8 @@ export type Answer =
   | { readonly type: 'error'; readonly code: ErrorCode }
 
 export type Effect =
-  | { readonly type: 'write'; readonly write: Omit<ConversationWrite, 'conversationId' | 'token'>; readonly refusable: boolean }
+  /** `held`: nobody waits for it until the run says something. */
+  | { readonly type: 'write'; readonly write: Omit<ConversationWrite, 'conversationId' | 'token'>; readonly refusable: boolean; readonly held?: boolean }
   | { readonly type: 'answer'; readonly key: number; readonly answer: Answer }
   | { readonly type: 'publish'; readonly turn: Turn }
   | { readonly type: 'emit'; readonly event: ServerEvent }

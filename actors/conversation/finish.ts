@@ -3,6 +3,7 @@ import { isWellFormed } from '../../protocol/text.ts'
 import { deadLetterOf, endEvent, endTurn } from './ending.ts'
 import type { ConversationEvent, Effect } from './events.ts'
 import { queuedEvent } from './accept.ts'
+import { heldText, startedEffect } from './first-shown.ts'
 import { exceedsReply } from './rules.ts'
 import type { ConversationState, EndAnswer, Ended, Step } from './state.ts'
 import { abortFirst, abortRun, answer, findTurn, head, isRunOf, replaceTurn, type Transition } from './transitions.ts'
@@ -63,9 +64,13 @@ export function ended(state: ConversationState, step: Extract<Step, { type: 'end
     .filter((turn) => turn.turnId !== step.ended.turn.turnId)
     .map((turn) => (turn.turnId === step.promoted ? { ...turn, state: 'queued' as const } : turn))
   const next: ConversationState = { ...state, turns }
-  const effects: Effect[] = [{ type: 'emit', event: endEvent(step.ended) }]
+  const { turn, write } = step.ended
+  const effects: Effect[] = []
+  // Of a run whose grant was committed just now nothing was shown yet. One without a model could not be stored as it was.
+  if (write.granted !== undefined && turn.model !== null) effects.push(startedEffect(state.conversationId, turn, turn.model), ...heldText(turn))
+  effects.push({ type: 'emit', event: endEvent(step.ended) })
   // A run that finished by itself needs no abort.
-  if (step.answer?.type !== 'finish') effects.push(...abortRun(step.ended.turn))
+  if (step.answer?.type !== 'finish') effects.push(...abortRun(turn))
   if (step.answer !== null) effects.push({ type: 'answer', key: step.answer.key, answer: answerOf(step.answer, step.ended) })
   const letter = deadLetterOf(state.conversationId, step.ended)
   if (letter !== null) effects.push({ type: 'deadLetter', letter })

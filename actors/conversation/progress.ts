@@ -21,6 +21,8 @@ export function delta(state: ConversationState, event: Delta): Transition {
     const held = added(step.turn, event)
     return stay(held === null ? state : { ...state, step: { ...step, turn: held.turn } })
   }
+  // Its grant is in the commit that ends it.
+  if (step?.type === 'ending' && step.ended.write.granted !== undefined && step.ended.turn.turnId === event.turnId && isRunOf(step.ended.turn, event.bridge, event.run)) return stay(state)
   if (turn === undefined || !isRunOf(turn, event.bridge, event.run)) {
     return { state, effects: [{ type: 'abort', bridge: event.bridge, turnId: event.turnId, run: event.run }] }
   }

@@ -37,6 +37,7 @@ const phases = {
   accepting: reduce(base, accept()).state,
   beginning: reduce({ ...base, leaf: 11, turns: [turn(1)] }, begin()).state,
   beginningAhead: reduce({ ...base, leaf: 11, turns: [turn(1, { mayGrantAhead: true })] }, begin({ bridge: 'b1' })).state,
+  endingGranted: reduce(reduce({ ...base, leaf: 11, turns: [turn(1, { mayGrantAhead: true })] }, begin({ bridge: 'b1' })).state, { type: 'withdrawn', finish: { type: 'finish', key: 3, now, request: { ...finishRequest, offset: 0 } } }).state,
   ending: reduce({ ...base, leaf: 11, turns: [turn(1, running)] }, { type: 'stop', key: 7, now, turnId: 'turn-1' }).state,
   renaming: reduce({ ...base, leaf: 11, turns: [turn(1, running)] }, { type: 'rename', key: 8, title: 'New' }).state,
   deleting: reduce({ ...base, leaf: 31, turns: [turn(1, running), turn(2, { state: 'waiting' })] }, { type: 'delete', key: 8 }).state,
@@ -71,6 +72,8 @@ const events = {
   stale: { type: 'written', now, result: { status: 'stale' } },
   conflict: { type: 'written', now, result: { status: 'conflict' } },
   unwritten: { type: 'unwritten' },
+  withdrawn: { type: 'withdrawn', finish: { type: 'finish', key: 3, now, request: { ...finishRequest, offset: 0 } } },
+  withdrawnGap: { type: 'withdrawn', finish: { type: 'finish', key: 3, now, request: finishRequest } },
   aborted: { type: 'aborted', now, text: 'Hello the' },
   abortSilence: { type: 'aborted', now, text: null },
 } satisfies Record<string, ConversationEvent>
@@ -94,7 +97,7 @@ function brief(effect: Effect): string {
 
 type Table = Record<keyof typeof phases, Record<keyof typeof events, string>>
 
-const nothing = { gap: '', attached: '', attachLost: '', released: '', committed: '', stale: '', conflict: '', unwritten: '', aborted: '', abortSilence: '', cut: '', expireEarly: '' }
+const nothing = { withdrawn: 'answer:busy', withdrawnGap: 'answer:busy', gap: '', attached: '', attachLost: '', released: '', committed: '', stale: '', conflict: '', unwritten: '', aborted: '', abortSilence: '', cut: '', expireEarly: '' }
 const stray = 'abort'
 const early = { send: 'answer:busy', edit: 'answer:busy', begin: 'answer:busy', beginFresh: 'answer:busy', finish: 'answer:busy', finishStray: 'answer:busy', stop: 'answer:busy', rename: 'answer:busy', delete: 'answer:busy', expire: '' }
 const whole = { rename: 'write:rename', delete: 'write:remove' }
@@ -109,7 +112,8 @@ const table: Table = {
   followed: { ...nothing, ...whole, send: 'write:accept(waiting)', edit: 'write:end(stopped,a1,"Hello")+accept(queued)', begin: 'answer:busy', beginFresh: 'write:begin(r2,a2)', delta: 'show:", you"', gap: 'attach@5', stray, finish: 'show:" world" write:end(stop,a1,"Hello world")+promote', finishStray: 'answer:abort', stop: 'write:end(stopped,a1,"Hello")+promote', expire: 'write:end(deadline_exceeded,a1,"Hello")+promote', attached: 'show:" there"' },
   accepting: { ...nothing, ...early, delta: stray, gap: stray, stray, committed: 'answer:accepted message.added turn.queued publish', stale: 'answer:moved drop', conflict: 'answer:idempotency_conflict', unwritten: 'answer:unavailable' },
   beginning: { ...nothing, ...early, delta: stray, gap: stray, stray, committed: 'turn.started answer:granted', stale: 'answer:busy drop', conflict: 'answer:busy', unwritten: 'answer:busy' },
-  beginningAhead: { ...nothing, ...early, delta: '', gap: '', stray, committed: 'turn.started', stale: 'drop', conflict: 'abort', unwritten: 'abort' },
+  beginningAhead: { ...nothing, ...early, delta: '', gap: '', stray, committed: 'turn.started', stale: 'drop', conflict: 'abort', unwritten: 'abort', withdrawn: 'write:end(stop,a1," world")', withdrawnGap: 'answer:gap write:begin(r1,a1)' },
+  endingGranted: { ...nothing, ...early, delta: '', gap: '', stray, committed: 'turn.started show:" world" turn.finished answer:confirmed', stale: 'answer:busy drop', conflict: 'answer:busy', unwritten: 'answer:busy' },
   ending: { ...nothing, ...early, delta: '', gap: '', stray, committed: 'turn.finished abort answer:stopped', stale: 'answer:moved drop', conflict: 'answer:idempotency_conflict', unwritten: 'answer:unavailable' },
   renaming: { ...nothing, ...early, delta: 'show:", you"', gap: 'attach@5', stray, attached: 'show:" there"', committed: 'conversation.updated answer:renamed', stale: 'answer:moved drop', conflict: 'answer:idempotency_conflict', unwritten: 'answer:unavailable' },
   deleting: { ...nothing, ...early, delta: 'show:", you"', gap: 'attach@5', stray, attached: 'show:" there"', committed: 'turn.finished abort turn.finished conversation.deleted answer:deleted deleted', stale: 'answer:moved drop', conflict: 'answer:idempotency_conflict', unwritten: 'answer:unavailable' },
@@ -195,6 +199,27 @@ t.test('what a first run sends ahead of its commit is shown after it, and to nob
   const refused = reduce(held, events.unwritten)
   t.match(refused.effects, [{ type: 'abort', bridge: 'b1', run: 1 }])
   t.equal(reduce(refused.state, begin({ bridge: 'b1' })).effects.map(brief).join(), 'write:begin(r2,a1)', 'a number is not given twice')
+})
+
+t.test('a run that finishes before its grant was committed is granted and ended by one commit, and shown after it', async (t) => {
+  const said: ConversationEvent = { ...events.delta, offset: 0, idOffset: 0, text: 'Hello', ids: new Uint8Array(20) }
+  const held = reduce(reduce(phases.accepted, begin({ bridge: 'b1' })).state, said).state
+  const finish = { type: 'finish' as const, key: 3, now, request: finishRequest }
+  const ending = reduce(held, { type: 'withdrawn', finish })
+  t.match(ending.effects, [{ type: 'write', refusable: false, write: { ends: [{ run: 1, content: 'Hello world', granted: { bridge: 'b1', barrenGrants: 0, startedAt: now } }] } }])
+  t.match(ending.state.turns, [{ state: 'queued', run: 0, text: '' }], 'whoever opens it now sees what is committed')
+  const { state, effects } = reduce(ending.state, events.committed)
+  t.equal(effects.map(brief).join(' '), 'turn.started show:"Hello world" turn.finished answer:confirmed')
+  t.same(state.turns, [])
+
+  const unwritten = reduce(ending.state, events.unwritten)
+  t.equal(unwritten.effects.map(brief).join(), 'answer:busy')
+  t.equal(reduce(unwritten.state, finish).effects.map(brief).join(), 'answer:abort', 'nobody has seen anything of it')
+  t.equal(reduce(unwritten.state, begin({ bridge: 'b1' })).effects.map(brief).join(), 'write:begin(r2,a1)', 'a number is not given twice')
+
+  const refused = reduce(ending.state, { type: 'written', now, result: { status: 'refused', sqlState: '22021' } })
+  t.match(refused.effects, [{ write: { ends: [{ content: '', attempt: 2, granted: { bridge: 'b1' } }] } }])
+  t.equal(reduce(refused.state, events.committed).effects.map(brief).join(' '), 'turn.failed answer:confirmed')
 })
 
 t.test('a turn that fails before its text is known again ends under an attempt that shows nothing', async (t) => {

@@ -8,6 +8,7 @@ import type { ConversationEvent, DurableEvent, Effect } from './events.ts'
 import { remove, removed } from './delete.ts'
 import { endTurn } from './ending.ts'
 import { ended, ending, expire, finish, stop } from './finish.ts'
+import { withdrawn } from './granted-end.ts'
 import { attached, delta, released } from './progress.ts'
 import { rename, renamed } from './rename.ts'
 import { abortRun, replaceTurn, stay, type Transition } from './transitions.ts'
@@ -28,6 +29,8 @@ export function reduce(state: ConversationState, event: ConversationEvent): Tran
       return written(state, event)
     case 'unwritten':
       return unwritten(state)
+    case 'withdrawn':
+      return withdrawn(state, event.finish)
     case 'aborted':
       return aborted(state, event)
     case 'accept':
@@ -111,9 +114,9 @@ function written(state: ConversationState, event: Extract<ConversationEvent, { t
 
 /** A text that cannot be stored must not stay on a screen either: the turn fails, under an attempt that shows nothing. */
 function endEmpty(state: ConversationState, step: Extract<Step, { type: 'ending' }>, now: number): Transition {
-  const { turn } = step.ended
+  const { turn, write } = step.ended
   const error = { code: 'internal', message: 'The reply could not be stored.', retryable: false }
-  return ending(state, endTurn({ ...turn, text: '', model: null, attempt: turn.attempt + 1 }, now, { end: { type: 'failed', error } }), step.answer)
+  return ending(state, endTurn({ ...turn, text: '', model: null, attempt: turn.attempt + 1 }, now, { end: { type: 'failed', error }, ...(write.granted === undefined ? {} : { granted: write.granted }) }), step.answer)
 }
 
 /** Nothing is left to leave out of the end. */

@@ -6,7 +6,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { ServerEvent } from '../../protocol/websocket/messages.ts'
-import type { ConversationWrite, EndTurn, TurnRow, WriteResult } from '../../storage/conversation-store.ts'
+import type { ConversationWrite, EndTurn, TurnRow, WriteResult as AnyResult } from '../../storage/conversation-store.ts'
 import type { Answer, ConversationEvent, DurableEvent, Effect } from './events.ts'
 import { attachEffect } from './progress.ts'
 import { reduce } from './reduce.ts'
@@ -15,6 +15,7 @@ import { turnFromRow } from './turn.ts'
 import { joinIds } from './token-ids.ts'
 
 type Write = Omit<ConversationWrite, 'conversationId' | 'token'>
+type WriteResult = Exclude<AnyResult, { status: 'withdrawn' }>
 
 interface Run {
   readonly bridge: string
@@ -58,8 +59,12 @@ class World {
   slow = 0
   /** One that is under way: deltas come meanwhile, and durable events wait for it. */
   pending: Write | null = null
+  /** The grant under way is held, and may be taken back still. */
+  held = false
   /** Every grant that was ever answered. */
   readonly grants = new Set<string>()
+  /** Grants that were taken back for the end of their run. */
+  mergers = 0
 
   claim(): ConversationState {
     const unfinished = [...this.rows.values()].filter(({ end }) => end === null).map(({ row }) => turnFromRow(row))
@@ -95,7 +100,7 @@ class World {
     }
     for (const end of write.ends ?? []) {
       const entry = this.rows.get(end.turnId)
-      if (!entry || entry.end !== null || entry.row.run !== end.run) return { status: 'missed', turn: entry?.row ?? null }
+      if (!entry || entry.end !== null || entry.row.run !== (end.granted === undefined ? end.run : end.run - 1)) return { status: 'missed', turn: entry?.row ?? null }
     }
     if (begin) {
       const entry = this.rows.get(begin.turnId)
@@ -105,7 +110,7 @@ class World {
     for (const end of write.ends ?? []) {
       const entry = this.rows.get(end.turnId) as { row: TurnRow; end: EndTurn | null }
       entry.end = end
-      entry.row = { ...entry.row, state: end.end.type, attempt: end.attempt }
+      entry.row = { ...entry.row, state: end.end.type, attempt: end.attempt, run: end.run, bridge: end.granted?.bridge ?? entry.row.bridge }
     }
     if (write.promote !== undefined) {
       const entry = this.rows.get(write.promote) as { row: TurnRow; end: EndTurn | null }
@@ -132,6 +137,7 @@ class World {
       if (this.epoch !== epoch) return
       if (effect.type === 'write') {
         this.pending = effect.write
+        this.held = effect.held === true
         if (effect.write.begin !== undefined && this.slow > 0) this.slow -= 1
         else this.commit()
       } else if (effect.type === 'askAbort') {
@@ -189,7 +195,8 @@ class World {
         case 'show': {
           const shown = this.shown.get(effect.turnId)
           const turn = this.owner.turns.find((each) => each.turnId === effect.turnId)
-          const whole = turn?.text ?? ''
+          // Of a turn that was granted and ended by one commit all is shown at its end.
+          const whole = turn?.text ?? effect.text
           // A feed sends what lies beyond the client's offset.
           if (shown && shown.attempt === effect.attempt) {
             if (shown.ended > 0) throw new Error('text after the end')
@@ -233,6 +240,19 @@ class World {
     this.commit()
     const key = this.nextKey++
     this.feed(make(key))
+    return this.answers.get(key)
+  }
+
+  /** As durable, but for a grant that is held still: it is taken back, and the turn's end written with it. */
+  finished(make: (key: number) => Extract<DurableEvent, { type: 'finish' }>): Answer | undefined {
+    const grant = this.pending?.begin
+    const key = this.nextKey++
+    const finish = make(key)
+    if (!this.held || grant?.turnId !== finish.request.turn_id) return this.durable(() => finish)
+    this.pending = null
+    this.mergers += 1
+    this.feed({ type: 'withdrawn', finish })
+    this.commit()
     return this.answers.get(key)
   }
 
@@ -280,7 +300,7 @@ class World {
     // Some of what was sent may be sent again.
     let offset = Math.max(0, run.sent - again)
     for (let tries = 0; tries < 3; tries += 1) {
-      const answer = this.durable((key) => ({
+      const answer = this.finished((key) => ({
         type: 'finish', key, now: this.now,
         request: {
           v: 1, turn_id: run.turnId, conversation_id: 1, bridge: run.bridge, run: run.run, offset, text: reply(run.turnId, run.attempt, run.length).slice(offset),
@@ -337,6 +357,7 @@ t.test('whatever dies and whatever is lost, every turn ends once and shows what 
   let turns = 0
   let attempts = 0
   let ends = 0
+  let mergers = 0
   fc.assert(
     fc.property(fc.array(step, { minLength: 30, maxLength: 120 }), (steps) => {
       const world = new World()
@@ -369,6 +390,7 @@ t.test('whatever dies and whatever is lost, every turn ends once and shows what 
         if (first && rest.some((turn) => turn.state !== 'waiting')) throw new Error('two turns at once')
       }
       world.settle()
+      mergers += world.mergers
       for (const [turnId, { end, row }] of world.rows) {
         const shown = world.shown.get(turnId)
         if (end === null || shown?.ended !== 1) throw new Error(`${turnId} has ${shown?.ended ?? 0} ends`)
@@ -383,4 +405,5 @@ t.test('whatever dies and whatever is lost, every turn ends once and shows what 
   )
   t.ok(turns > 2_000 && ends > 1_000, `${turns} turns were run, ${ends} with text, up to attempt ${attempts}`)
   t.ok(attempts > 1, 'some began anew')
+  t.ok(mergers > 100, `${mergers} runs were granted and ended by one commit`)
 })

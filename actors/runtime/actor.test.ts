@@ -6,7 +6,7 @@ import { beginSubject, busVersion } from '../../protocol/bus/subjects.ts'
 import { Refusals } from '../../platform/bus/refusals.ts'
 import type { Channel, ChannelMessage } from '../../platform/bus/channel.ts'
 import { createLogger } from '../../platform/logging/logger.ts'
-import type { ConversationRow, ConversationStore, ConversationWrite, TurnRow, WriteResult } from '../../storage/conversation-store.ts'
+import type { ConversationRow, ConversationStore, ConversationWrite, TurnRow, WriteOptions, WriteResult } from '../../storage/conversation-store.ts'
 import { Device } from '../testing/edges.ts'
 import { storedContexts } from '../context/context-cache.ts'
 import { ConversationActor, type ActorHost } from './actor.ts'
@@ -24,7 +24,7 @@ const running: TurnRow = {
 }
 const token = { epoch: 1, node: 'edge-1', bootId: 'boot' } as unknown as ConstructorParameters<typeof ConversationActor>[1]
 
-function newActor(unfinished: readonly TurnRow[], over: { write?: (write: ConversationWrite) => Promise<WriteResult>; control?: () => Promise<ControlReply | 'nobody' | null>; claim?: () => Promise<unknown>; fault?: (error: unknown) => void; pause?: () => Promise<void> } = {}) {
+function newActor(unfinished: readonly TurnRow[], over: { write?: (write: ConversationWrite, options?: WriteOptions) => Promise<WriteResult>; control?: () => Promise<ControlReply | 'nobody' | null>; claim?: () => Promise<unknown>; fault?: (error: unknown) => void; pause?: () => Promise<void> } = {}) {
   const turns = new Map<string, ConversationActor>()
   const host: ActorHost = {
     contexts: storedContexts(null as never),
@@ -219,4 +219,57 @@ t.test('a turn is not granted before its context can be told', async (t) => {
   away = false
   t.match(await ask(), { type: 'granted', run: 2, messages: [{ message_id: 10, content: 'hi' }] })
   endpoint.stop()
+})
+
+/** An actor whose store holds what may be held until it is told, and the grant of a turn that it accepted. */
+async function grantedActor(): Promise<{ actor: ConversationActor; writes: ConversationWrite[]; finish: () => Promise<unknown> }> {
+  const writes: ConversationWrite[] = []
+  const { actor } = newActor([], {
+    write: (write, { hold } = {}) => {
+      const commit = (): WriteResult => {
+        writes.push(write)
+        return { status: 'committed', ...(write.accept === undefined ? {} : { accepted: { userMessageId: 20, replyMessageId: 21 } }) }
+      }
+      if (hold === undefined) return Promise.resolve(commit())
+      return new Promise((resolve) => {
+        let isHere = true
+        const end = (result: () => WriteResult) => () => {
+          const was = isHere
+          isHere = false
+          if (was) resolve(result())
+          return was
+        }
+        hold.by({ release: end(commit), withdraw: end(() => ({ status: 'withdrawn' })) })
+      })
+    },
+  })
+  await actor.perform((key) => ({
+    type: 'accept', key, now, turnId, clientMessageId: 'c1', commandHash: new Uint8Array(32), interrupts: false, user: { type: 'new', content: 'hi', parentId: null }, lane: 'standard', traceparent: null,
+    model: null, params: {}, deadlineAt: now + 60_000,
+  }))
+  t.match(await actor.perform((key) => ({ type: 'begin', key, now, turnId, bridge: 'b1', defaultModel: 'm', fresh: false })), { type: 'granted', turn: { run: 1 } })
+  t.equal(writes.length, 1)
+  const finish = () =>
+    actor.finish({ v: 1, turn_id: turnId, conversation_id: 1, bridge: 'b1', run: 1, offset: 0, text: 'hello', outcome: { type: 'finished', reason: 'stop' }, usage: null, model: 'm', cached: false, cost_usd: null }, now)
+  return { actor, writes, finish }
+}
+
+t.test('a run that finishes while its grant is held is granted and ended by one write', async (t) => {
+  const { actor, writes, finish } = await grantedActor()
+  t.same(await finish(), { type: 'confirmed' })
+  t.match(writes.slice(1), [{ ends: [{ turnId, run: 1, content: 'hello', granted: { bridge: 'b1' } }] }])
+  t.same(actor.state.turns, [])
+  t.ok(actor.isIdle || actor.state.step === null)
+})
+
+t.test('a grant that is held is written once its run says something, or anything else is asked of the conversation', async (t) => {
+  for (const asks of ['delta', 'stop'] as const) {
+    const { actor, writes, finish } = await grantedActor()
+    if (asks === 'delta') actor.hear('b1', [turnId, 1, 0, 'hel', 0, new Uint8Array(4)], now)
+    const stopped = asks === 'stop' ? actor.perform((key) => ({ type: 'stop', key, now, turnId })) : null
+    t.match(await finish(), { type: asks === 'stop' ? 'ask_store' : 'confirmed' })
+    await stopped
+    t.match(writes.slice(1), [{ begin: { turnId, run: 1 } }, { ends: [{ turnId, run: 1 }] }])
+    t.notOk(writes[2]?.ends?.[0]?.granted)
+  }
 })

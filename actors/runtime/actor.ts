@@ -5,10 +5,11 @@
 import { ChatError } from '../../protocol/errors.ts'
 import type { ControlReply } from '../../protocol/bus/control.ts'
 import type { DeltaItem } from '../../protocol/bus/deltas.ts'
+import type { FinishRequest } from '../../protocol/bus/finish.ts'
 import type { DeadLetter } from '../../platform/bus/dead-letters.ts'
-import type { ConversationRow, ConversationStore, EndTurn, MakeConversation, OwnerToken, TurnRow, WriteResult } from '../../storage/conversation-store.ts'
+import type { ConversationRow, ConversationStore, EndTurn, MakeConversation, OwnerToken, TurnRow } from '../../storage/conversation-store.ts'
 import type { ContextSource } from '../context/context-cache.ts'
-import type { Answer, ConversationEvent, DurableEvent, Effect } from '../conversation/events.ts'
+import type { Answer, ConversationEvent, DurableEvent, Effect, FinishEvent } from '../conversation/events.ts'
 import { attachEffect } from '../conversation/progress.ts'
 import { GatheredText } from '../conversation/gathered-text.ts'
 import { reduce } from '../conversation/reduce.ts'
@@ -17,13 +18,14 @@ import { rules } from '../conversation/rules.ts'
 import { turnFromRow, type Turn } from '../conversation/turn.ts'
 import type { EndedTurn } from '../limits/turn-accounts.ts'
 import { Feed, type FeedOwner, type FeedSchedule } from '../feed/feed.ts'
-import { attach, isGeneratedStill } from './attaching.ts'
+import { attach, isGeneratedStill, lastWord } from './attaching.ts'
 import type { BridgeRequest } from './bridge-control.ts'
+import { claimAnew } from './claim-anew.ts'
+import { HeldGrant } from './held-grant.ts'
 import { Mailbox } from './mailbox.ts'
 
 /** Sends, edits and grants are refused after this long without Postgres; ends wait. */
 export const patienceMs = 2_000
-const abortAnswerMs = 2_000
 const mailboxCapacity = 64
 
 /** What an actor needs of its process. */
@@ -65,6 +67,7 @@ export class ConversationActor implements FeedOwner {
   /** Without what is gathered: `state` has both. */
   #current: ConversationState
   #gathered: GatheredText | null = null
+  #heldGrant: HeldGrant | null = null
   #token: OwnerToken
   /** Until the conversation is made, by its first write. */
   #toMake: MakeConversation | null
@@ -179,6 +182,7 @@ export class ConversationActor implements FeedOwner {
 
   /** Runs alone, between durable events: what `read` finds in the store and `take` in the state belongs together. Rejects with `moved` where the actor was dropped meanwhile. */
   exclusively<T, U>(read: () => Promise<T>, take: (found: T) => U, patience?: number): Promise<U> {
+    this.#heldGrant?.hold.release()
     return this.#mailbox.run(async () => {
       const found = await read()
       if (this.#dropped) throw new ChatError('moved')
@@ -188,11 +192,26 @@ export class ConversationActor implements FeedOwner {
 
   /** Resolves with the event's answer as soon as there is one; with undefined where it has none. Rejects with `moved` where the actor was dropped before. */
   perform(makeEvent: (key: number) => DurableEvent | Promise<DurableEvent>, patience?: number): Promise<Answer | undefined> {
+    this.#heldGrant?.hold.release()
     const key = this.#nextKey++
+    return this.#answered(key, async () => this.#apply(await makeEvent(key)), patience)
+  }
+
+  /** As `perform`. Where the run's grant waits for its commit still, it is granted and ended by one. */
+  finish(request: FinishRequest, now: number): Promise<Answer | undefined> {
+    const key = this.#nextKey++
+    const event: FinishEvent = { type: 'finish', key, now, request }
+    // The step in hand goes on with it then, and this is done after that.
+    const isTaken = !this.#mailbox.hasWaiting && this.#heldGrant?.endsWith(event) === true
+    if (!isTaken) this.#heldGrant?.hold.release()
+    return this.#answered(key, async () => (isTaken ? undefined : this.#apply(event)))
+  }
+
+  #answered(key: number, task: () => Promise<void>, patience?: number): Promise<Answer | undefined> {
     return new Promise((resolve, reject) => {
       ;(this.#waiting ??= new Map()).set(key, resolve)
       this.#mailbox
-        .run(async () => this.#apply(await makeEvent(key)), patience)
+        .run(task, patience)
         // A step that another owner's claim cut off has no answer of its own.
         .then(() => (this.#dropped ? reject(new ChatError('moved')) : resolve(undefined)), reject)
         .finally(() => this.#forgetWaiting(key))
@@ -206,6 +225,8 @@ export class ConversationActor implements FeedOwner {
       if (item[3] !== '') this.feed.show(this.#gathered.turnId, this.#gathered.attempt, item[3])
       return
     }
+    // What it says waits for the commit.
+    this.#heldGrant?.hold.release()
     const [turnId, run, offset, text, idOffset, ids] = item
     this.now({ type: 'delta', now, bridge, turnId, run, offset, text, idOffset, ids })
     this.#gathered = GatheredText.after(this.#current, { turnId, bridge, run })
@@ -255,7 +276,7 @@ export class ConversationActor implements FeedOwner {
           await this.#apply(await this.#write(effect))
           break
         case 'askAbort':
-          await this.#apply(await this.#lastWord(effect))
+          await this.#apply(await lastWord(this.#host, effect))
           break
         case 'deleted':
           this.feed.flush()
@@ -274,7 +295,11 @@ export class ConversationActor implements FeedOwner {
   async #write(effect: Extract<Effect, { type: 'write' }>): Promise<ConversationEvent> {
     try {
       const write = { conversationId: this.conversationId, token: this.#token, ...effect.write, ...(this.#toMake === null ? {} : { make: this.#toMake }) }
-      const result = await this.#host.store.write(write, effect.refusable ? { giveUpAfterMs: patienceMs } : {})
+      const held = effect.held === true && write.begin !== undefined ? new HeldGrant(write.begin.turnId) : null
+      this.#heldGrant = held
+      const result = await this.#host.store.write(write, { ...(effect.refusable ? { giveUpAfterMs: patienceMs } : {}), ...(held === null ? {} : { hold: held.hold }) })
+      this.#heldGrant = null
+      if (result.status === 'withdrawn') return (held as HeldGrant).withdrawn
       this.#host.contexts.committed(this.conversationId, this.state.turns, write, result)
       if (result.status === 'committed') {
         this.#tellMade()
@@ -300,40 +325,20 @@ export class ConversationActor implements FeedOwner {
   }
 
   #tellEnd({ turnId, usage, cached }: Pick<EndTurn, 'turnId' | 'usage' | 'cached'>): void {
-    const turn = this.state.turns.find((each) => each.turnId === turnId)
+    const { step, turns, userId } = this.state
+    const turn = step?.type === 'ending' && step.ended.turn.turnId === turnId ? step.ended.turn : turns.find((each) => each.turnId === turnId)
     if (turn === undefined) return
-    const { userId } = this.state
     this.#host.turnEnded({ userId, conversationId: this.conversationId, clientMessageId: turn.clientMessageId, usage, tokens: turn.ids.count, cached })
   }
 
-  /**
-   * A write was given up, and may have been committed all the same. Claiming anew fences it out and waits for its lock,
-   * so that afterwards the rows tell. Who waits for it was answered long before: this only holds the next event back.
-   */
+  /** Who waits for a write that was given up is answered long before it is settled: that only holds the next event back. */
   async #settle(): Promise<ConversationEvent> {
     const { step } = this.state
     if (step?.type === 'accepting' || step?.type === 'renaming' || step?.type === 'deleting') this.#answer(step.event.key, { type: 'error', code: 'unavailable' })
-    for (let attempt = 1; ; attempt += 1) {
-      await this.#host.pause(attempt)
-      // A claim now would fence out the conversation's next actor, which may be this process's own.
-      if (this.#dropped) return { type: 'written', now: this.#host.now(), result: { status: 'stale' } }
-      const claimed = await this.#host.store.claim(this.conversationId).catch(() => null)
-      if (claimed === null) continue
-      const same = claimed.status === 'claimed' && this.#agreesWith(claimed.unfinished)
-      if (same) this.#token = claimed.token
-      const stale: WriteResult = { status: 'stale' }
-      return same ? { type: 'unwritten' } : { type: 'written', now: this.#host.now(), result: stale }
-    }
-  }
-
-  #agreesWith(rows: readonly TurnRow[]): boolean {
-    const { turns } = this.state
-    return rows.length === turns.length && rows.every((row) => turns.some((turn) => turn.turnId === row.turnId && turn.run === row.run && turn.attempt === row.attempt))
-  }
-
-  async #lastWord(effect: Extract<Effect, { type: 'askAbort' }>): Promise<ConversationEvent> {
-    const reply = await this.#host.control(effect.bridge, { type: 'abort', turnId: effect.turnId, run: effect.run }, abortAnswerMs)
-    return { type: 'aborted', now: this.#host.now(), text: reply !== 'nobody' && reply?.type === 'aborted' ? reply.text : null }
+    const token = await claimAnew(this, this.#host)
+    if (token === null) return { type: 'written', now: this.#host.now(), result: { status: 'stale' } }
+    this.#token = token
+    return { type: 'unwritten' }
   }
 
   #carryOut(effect: Effect): void {

@@ -5,6 +5,7 @@ import type { ConversationState } from '../conversation/state.ts'
 import type { BridgeRequest } from './bridge-control.ts'
 
 const attachAnswerMs = 2_000
+const abortAnswerMs = 2_000
 /** A bridge that is asked for a run while another waits for the grant. */
 const releaseAnswerMs = 1_000
 
@@ -47,6 +48,12 @@ export async function isGeneratedStill(owner: Owner, bridges: Bridges, turnId: s
   const answer = attachmentOf(reply)
   if (answer !== null) owner.now({ type: 'attached', now: bridges.now(), turnId, run, offset, idOffset, answer })
   return true
+}
+
+/** All that the bridge ever sent of a run, which it stops; null where it does not say. */
+export async function lastWord(bridges: Omit<Bridges, 'pause'>, { bridge, turnId, run }: Extract<Effect, { type: 'askAbort' }>): Promise<ConversationEvent> {
+  const reply = await bridges.control(bridge, { type: 'abort', turnId, run }, abortAnswerMs)
+  return { type: 'aborted', now: bridges.now(), text: reply !== 'nobody' && reply?.type === 'aborted' ? reply.text : null }
 }
 
 function resumes({ state, isDropped }: Owner, turnId: string, run: number): boolean {

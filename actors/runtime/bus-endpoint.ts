@@ -190,7 +190,7 @@ export class BusEndpoint {
 
   async #finishHere(actor: ConversationActor, request: FinishRequest): Promise<FinishReply> {
     const { store, now } = this.#options
-    const answer = await actor.perform((key) => ({ type: 'finish', key, now: now(), request }))
+    const answer = await actor.finish(request, now())
     switch (answer?.type) {
       case 'confirmed':
       case 'abort':

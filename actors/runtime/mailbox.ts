@@ -24,6 +24,11 @@ export class Mailbox {
     return this.#draining === null
   }
 
+  /** Something waits for the task that runs. */
+  get hasWaiting(): boolean {
+    return this.#waiting.length > 0
+  }
+
   /** Refuses what comes now. */
   get full(): boolean {
     return this.#waiting.length >= this.#capacity

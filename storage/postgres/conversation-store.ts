@@ -6,7 +6,7 @@ import type { Message } from '../../protocol/websocket/fields.ts'
 import type { DeadLetter } from '../../platform/bus/dead-letters.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
 import type {
-  ClaimResult, ConversationRow, ConversationStore, ConversationWrite, CreateConversation, DrawnConversation, MessagePage, OwnerToken, StoredReply, SweptTurn, TurnRow, WriteResult,
+  ClaimResult, ConversationRow, ConversationStore, ConversationWrite, CreateConversation, DrawnConversation, MessagePage, OwnerToken, StoredReply, SweptTurn, TurnRow, WriteOptions, WriteResult,
 } from '../conversation-store.ts'
 import { asChatError, isMissingPartition, isRowFault } from './faults.ts'
 import type { FirstWrites } from './first-writes.ts'
@@ -89,8 +89,8 @@ export class PostgresConversationStore implements ConversationStore {
     return this.#of(conversationId).ownership.release(conversationId, token)
   }
 
-  write(write: ConversationWrite, options: { readonly giveUpAfterMs?: number } = {}): Promise<WriteResult> {
-    return this.#of(write.conversationId).writes.write(write, options.giveUpAfterMs)
+  write(write: ConversationWrite, options: WriteOptions = {}): Promise<WriteResult> {
+    return this.#of(write.conversationId).writes.write(write, options)
   }
 
   async stillOwned(tokens: ReadonlyMap<number, OwnerToken>): Promise<{ readonly owned: ReadonlySet<number>; readonly unknown: ReadonlySet<number> }> {

@@ -5,7 +5,7 @@
  */
 import { ChatError } from '../../protocol/errors.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
-import type { AcceptTurn, ConversationWrite, MakeConversation, WriteResult } from '../conversation-store.ts'
+import type { AcceptTurn, ConversationWrite, MakeConversation, WriteOptions, WriteResult } from '../conversation-store.ts'
 import { Batcher } from './batcher.ts'
 import { isRowFault } from './faults.ts'
 import { bytesOf, isWellFormed, type GroupCommit, type WriteBudget } from './group-commit.ts'
@@ -33,12 +33,13 @@ export class FirstWrites {
   }
 
   /** As GroupCommit's, for any write. */
-  async write(write: ConversationWrite, giveUpAfterMs?: number): Promise<WriteResult> {
+  async write(write: ConversationWrite, options: WriteOptions = {}): Promise<WriteResult> {
     const { commit } = this.#options
-    if (!isFirst(write)) return commit.write(write, giveUpAfterMs)
+    const { giveUpAfterMs } = options
+    if (!isFirst(write)) return commit.write(write, options)
     const beganAt = performance.now()
     const made = await this.#try(write, giveUpAfterMs)
-    return made ?? commit.write(write, giveUpAfterMs === undefined ? undefined : Math.max(1, giveUpAfterMs - (performance.now() - beganAt)))
+    return made ?? commit.write(write, giveUpAfterMs === undefined ? {} : { giveUpAfterMs: Math.max(1, giveUpAfterMs - (performance.now() - beganAt)) })
   }
 
   /** Makes what waits still. Idempotent. */

@@ -6,6 +6,7 @@ import type { WriteResult } from '../conversation-store.ts'
 import { connectTo, newDatabase, startStorage } from '../testing/postgres-shards.ts'
 import { CuttingProxy } from '../testing/cutting-proxy.ts'
 import { acceptTurn, beginTurn, endTurn, Owned, ownConversation, wide } from '../testing/writes.ts'
+import { WriteHold } from '../write-hold.ts'
 import { GroupCommit, WriteBudget } from './group-commit.ts'
 import { Shard } from './shard.ts'
 import { evenShards } from './shard-map.ts'
@@ -62,13 +63,14 @@ t.test('a connection cut around COMMIT: the write is settled before its promise 
   const { store } = await startStorage(t, [url.href], { logger })
   const owned = await ownConversation(store)
   const neighbours = await Promise.all([1, 2, 3].map(() => ownConversation(store)))
-  const property = fc.asyncProperty(fc.constantFrom('before' as const, 'after' as const), fc.constantFrom('accept', 'begin', 'end', 'answer'), async (cut, what) => {
+  const property = fc.asyncProperty(fc.constantFrom('before' as const, 'after' as const), fc.constantFrom('accept', 'begin', 'end', 'short', 'answer'), async (cut, what) => {
     const turn = acceptTurn(owned.id, { content: 'x' })
     const first = what === 'accept' ? null : await owned.write({ accept: turn })
     const write = {
       accept: { accept: turn },
       begin: { begin: beginTurn(turn.turnId) },
       end: { ends: [endTurn(turn.turnId, 0, 'reply')] },
+      short: { ends: [endTurn(turn.turnId, 1, 'reply', { granted: { bridge: 'bridge-1', barrenGrants: 0, startedAt: Date.now() } })] },
       answer: { ends: [endTurn(turn.turnId, 0, 'reply')], accept: acceptTurn(owned.id, { content: 'y' }) },
     }[what]
     const before = proxy.cuts
@@ -77,11 +79,11 @@ t.test('a connection cut around COMMIT: the write is settled before its promise 
     t.equal(proxy.cuts, before + 1)
     t.same([result, ...others].map((each) => each?.status), Array.from({ length: 4 }, () => 'committed'))
     const stored = await store.turn(turn.turnId)
-    t.match(stored, { state: { accept: 'queued', begin: 'running', end: 'finished', answer: 'finished' }[what] })
+    t.match(stored, { state: { accept: 'queued', begin: 'running', end: 'finished', short: 'finished', answer: 'finished' }[what] })
     if (first?.status === 'committed') t.equal(stored?.userMessageId, first.accepted?.userMessageId)
     if (what === 'accept') t.equal(stored?.userMessageId, (result as Committed).accepted?.userMessageId)
     const messages = (await store.messagesBefore(owned.id, { limit: 10_000, maxBytes: 1 << 24 })).messages.filter(({ turn_id }) => turn_id === turn.turnId)
-    t.equal(messages.length, what === 'end' || what === 'answer' ? 2 : 1)
+    t.equal(messages.length, what === 'accept' || what === 'begin' ? 1 : 2)
   })
   await fc.assert(property, { numRuns: 20 })
 })
@@ -206,7 +208,7 @@ t.test('writes that wait are bounded: what can be refused is, ends wait', async 
   const commit = new GroupCommit({ shard, budget, logger, makePartitions: () => Promise.resolve() })
   const write = (n: number, what: object, giveUpAfterMs?: number): Promise<WriteResult> => {
     const owned = owners[n] as Owned
-    return commit.write({ conversationId: owned.id, token: owned.token, ...what }, giveUpAfterMs)
+    return commit.write({ conversationId: owned.id, token: owned.token, ...what }, giveUpAfterMs === undefined ? {} : { giveUpAfterMs })
   }
   const ends = owners.slice(0, 3).map((_, n) => write(n, { ends: [endTurn(accepts[n]?.turnId as string, 0, 'x'.repeat(2000))] }))
   t.ok(budget.used > budget.limit)
@@ -219,6 +221,58 @@ t.test('writes that wait are bounded: what can be refused is, ends wait', async 
   await commit.stop()
   await t.rejects(write(3, { title: 'late' }), { code: 'unavailable' })
   await shard.close()
+})
+
+t.test('a held write goes with the next one, or by itself', async (t) => {
+  const url = await newDatabase(postgres)
+  const { store } = await startStorage(t, [url], { logger })
+  const owners = await Promise.all([1, 2, 3].map(() => ownConversation(store)))
+  const [held, alone, next] = owners as [Owned, Owned, Owned]
+  const turns = owners.map((owned) => acceptTurn(owned.id))
+  await Promise.all(owners.map((owned, n) => owned.write({ accept: turns[n] as (typeof turns)[number] })))
+  const begin = (n: number): { conversationId: number; token: Owned['token']; begin: ReturnType<typeof beginTurn> } => ({ conversationId: owners[n]?.id as number, token: (owners[n] as Owned).token, begin: beginTurn(turns[n]?.turnId as string) })
+  const results = await Promise.all([store.write(begin(0), { hold: new WriteHold() }), store.write(begin(2))])
+  t.same(results, [{ status: 'committed' }, { status: 'committed' }])
+  const client = await connectTo(t, url)
+  const { rows } = await client.query('SELECT count(DISTINCT xmin::text)::integer AS transactions FROM turns WHERE conversation_id = ANY ($1)', [[held.id, next.id]])
+  t.equal(rows[0].transactions, 1)
+  const hold = new WriteHold()
+  t.same(await store.write(begin(1), { hold }), { status: 'committed' })
+  t.notOk(hold.withdraw())
+  t.match(await alone.store.turn(turns[1]?.turnId as string), { run: 1 })
+})
+
+t.test('a held write that is taken back leaves nothing, and one that is under way is not taken back', async (t) => {
+  const url = await newDatabase(postgres)
+  const storage = await startStorage(t, [url], { logger })
+  const owned = await ownConversation(storage.store)
+  const turn = acceptTurn(owned.id)
+  await owned.write({ accept: turn })
+  const write = { conversationId: owned.id, token: owned.token, begin: beginTurn(turn.turnId) }
+  const holds = Array.from({ length: 4 }, () => new WriteHold())
+  const [first, second, third, last] = holds as [WriteHold, WriteHold, WriteHold, WriteHold]
+  for (const hold of [first, second]) {
+    const writing = storage.store.write(write, { hold })
+    if (hold === second) hold.release()
+    t.ok(hold.withdraw())
+    t.same(await writing, { status: 'withdrawn' })
+    t.notOk(hold.withdraw())
+    t.equal(storage.waitingWrites(), 0)
+  }
+  t.match(await storage.store.turn(turn.turnId), { run: 0, state: 'queued' })
+  const [locker, watcher] = [await connectTo(t, url), await connectTo(t, url)]
+  await locker.query('BEGIN')
+  await locker.query('SELECT FROM conversations WHERE id = $1 FOR UPDATE', [owned.id])
+  const writing = storage.store.write(write, { hold: third })
+  third.release()
+  while ((await watcher.query(`SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)).rowCount === 0);
+  t.notOk(third.withdraw())
+  await locker.query('ROLLBACK')
+  t.same(await writing, { status: 'committed' })
+  t.match(await storage.store.turn(turn.turnId), { run: 1 })
+  const stopping = storage.store.write({ ...write, begin: beginTurn(turn.turnId, 2) }, { hold: last })
+  await storage.stop()
+  t.same(await stopping, { status: 'committed' }, 'a stop waits for none')
 })
 
 t.test('a stop writes what waits, or rejects it where Postgres is away', async (t) => {

@@ -1,7 +1,8 @@
 /**
  * Group commit on one shard: writes of all actors of the process go together, one group at a time, and those that come
  * meanwhile make the next group. A write leaves this queue when its outcome is known, or when its writer gives up.
- * Most are made by one statement; what is left of a group goes through a transaction.
+ * Most are made by one statement; what is left of a group goes through a transaction. A write that is held begins no group of
+ * its own before its time, and goes with the next one.
  *
  * - A row that Postgres refuses rolls its whole group back; the group is halved until the row is found, by the transaction.
  * - Any other failure leaves the outcome unknown (the connection may have died after COMMIT was sent). All writes stay
@@ -10,7 +11,8 @@
 import { ChatError } from '../../protocol/errors.ts'
 import { bucketOfId, bucketOfTurn } from '../../protocol/ids.ts'
 import type { Logger } from '../../platform/logging/logger.ts'
-import type { ConversationWrite, WriteResult } from '../conversation-store.ts'
+import type { ConversationWrite, WriteOptions, WriteResult } from '../conversation-store.ts'
+import type { WriteHold } from '../write-hold.ts'
 import { Backoff } from './backoff.ts'
 import { isMissingPartition, isRowFault } from './faults.ts'
 import { GroupFault } from './group-fault.ts'
@@ -21,6 +23,8 @@ import { writeUsual } from './usual-writes.ts'
 /** Of one group. */
 const maxRows = 512
 const maxBytes = 1024 * 1024
+/** For so long a write waits for others to go with, where its writer lets it. */
+const holdMs = 20
 /** Beside its text, roughly what a write takes in memory and on the wire. */
 const bytesPerRow = 256
 
@@ -40,6 +44,10 @@ interface WaitingWrite {
   readonly resolve: (result: WriteResult) => void
   readonly reject: (error: unknown) => void
   readonly timer: NodeJS.Timeout | undefined
+  /** Runs while it is held: it is due at its end. */
+  holding: NodeJS.Timeout | undefined
+  /** It has gone once: what became of it may be unknown. */
+  isTaken: boolean
 }
 
 export interface GroupCommitOptions {
@@ -54,6 +62,8 @@ export class GroupCommit {
   readonly #options: GroupCommitOptions
   /** In the order of arrival. Members of the group in flight are in it until they are settled. */
   readonly #waiting = new Set<WaitingWrite>()
+  /** Of those, how many are held. */
+  #held = 0
   readonly #backoff = new Backoff()
   #running: Promise<void> | null = null
   #stopped = false
@@ -68,7 +78,7 @@ export class GroupCommit {
   }
 
   /** Rejects with ChatError `unavailable`: after `giveUpAfterMs`, at once where too much waits already, and after stop. */
-  async write(write: ConversationWrite, giveUpAfterMs?: number): Promise<WriteResult> {
+  async write(write: ConversationWrite, { giveUpAfterMs, hold }: WriteOptions = {}): Promise<WriteResult> {
     const { budget } = this.#options
     checkTurns(write)
     const { rows, bytes } = size(write)
@@ -78,10 +88,11 @@ export class GroupCommit {
     if (!isWellFormed(write)) return { status: 'refused', sqlState: '22021' }
     return new Promise((resolve, reject) => {
       const timer = giveUpAfterMs === undefined ? undefined : setTimeout(() => this.#giveUp(waiting), giveUpAfterMs)
-      const waiting: WaitingWrite = { write, rows, bytes, resolve, reject, timer }
+      const waiting: WaitingWrite = { write, rows, bytes, resolve, reject, timer, holding: undefined, isTaken: false }
       this.#waiting.add(waiting)
       budget.used += bytes
-      this.#running ??= this.#run()
+      if (hold === undefined) this.#running ??= this.#run()
+      else this.#hold(waiting, hold)
     })
   }
 
@@ -89,13 +100,40 @@ export class GroupCommit {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#backoff.stop()
+    for (const waiting of this.#waiting) this.#release(waiting)
     await this.#running
+  }
+
+  #hold(waiting: WaitingWrite, hold: WriteHold): void {
+    this.#held += 1
+    waiting.holding = setTimeout(() => this.#release(waiting), holdMs)
+    hold.by({
+      release: () => this.#release(waiting),
+      withdraw: () => {
+        const isHere = this.#waiting.has(waiting) && !waiting.isTaken
+        if (isHere) this.#settle(waiting, () => waiting.resolve({ status: 'withdrawn' }))
+        return isHere
+      },
+    })
+  }
+
+  #release(waiting: WaitingWrite): void {
+    if (this.#letGo(waiting)) this.#running ??= this.#run()
+  }
+
+  /** Whether it was held until now. */
+  #letGo(waiting: WaitingWrite): boolean {
+    if (waiting.holding === undefined) return false
+    clearTimeout(waiting.holding)
+    waiting.holding = undefined
+    this.#held -= 1
+    return true
   }
 
   async #run(): Promise<void> {
     // What is written in the same turn of the event loop shares the first group.
     await new Promise((resolve) => setImmediate(resolve))
-    while (this.#waiting.size > 0) {
+    while (this.#waiting.size > this.#held) {
       try {
         await this.#commit(this.#nextGroup())
         this.#backoff.reset()
@@ -118,6 +156,8 @@ export class GroupCommit {
       const full = rows > maxRows || bytes > maxBytes
       if ((full && group.length > 0) || conversations.has(waiting.write.conversationId)) break
       conversations.add(waiting.write.conversationId)
+      this.#letGo(waiting)
+      waiting.isTaken = true
       group.push(waiting)
     }
     return group
@@ -178,6 +218,7 @@ export class GroupCommit {
 
   #settle(waiting: WaitingWrite, tell: () => void): void {
     if (!this.#waiting.delete(waiting)) return
+    this.#letGo(waiting)
     this.#options.budget.used -= waiting.bytes
     clearTimeout(waiting.timer)
     tell()

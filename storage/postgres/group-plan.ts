@@ -69,7 +69,7 @@ function settledBefore({ accept, ends = [], begin, promote }: ConversationWrite,
   if (madeBefore) return { status: 'committed' }
   for (const end of ends) {
     const stored = turnOf(end.turnId)
-    if (stored === undefined || stored.ended_at !== null || stored.run !== end.run) return missed(stored)
+    if (stored === undefined || stored.ended_at !== null || !(end.granted === undefined ? stored.run === end.run : isNext(end, stored))) return missed(stored)
   }
   if (begin !== undefined) {
     const stored = turnOf(begin.turnId)
@@ -89,8 +89,8 @@ function isMade(end: EndTurn, stored: StoredTurn | undefined): boolean {
 }
 
 /** Whoever did not accept the turn leaves out run 1, which may have been granted and never been stored. */
-function isNext(begin: BeginTurn, stored: StoredTurn): boolean {
-  return stored.run === begin.run - 1 || (stored.run === 0 && begin.run === 2)
+function isNext({ run }: Pick<BeginTurn, 'run'>, stored: StoredTurn): boolean {
+  return stored.run === run - 1 || (stored.run === 0 && run === 2)
 }
 
 function isGranted(begin: BeginTurn, stored: StoredTurn): boolean {

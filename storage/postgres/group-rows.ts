@@ -39,13 +39,13 @@ export class GroupRows {
 
   /** The reply is the child of the user message, under the id that was drawn for it at accept. */
   end(write: EndTurn, stored: StoredTurn): void {
-    const { turnId, attempt, end, content, usage, timing, model, cached, costUsd, endedAt, deadLetter = false } = write
-    this.#turnChanges.add([turnId, end.type, attempt, null, null, null, null, endedAt])
+    const { turnId, run, attempt, end, content, usage, timing, model, cached, costUsd, endedAt, granted, deadLetter = false } = write
+    this.#turnChanges.add([turnId, end.type, attempt, run, granted?.bridge ?? null, granted?.barrenGrants ?? null, granted?.startedAt ?? null, endedAt])
     this.#messages.add([
       stored.conversation_id, stored.reply_message_id, stored.user_message_id, endedAt, costUsd, turnId, attempt, cached, 'assistant', content, null,
       end.type === 'failed' ? 'failed' : end.reason, model, end.type === 'failed' ? JSON.stringify(end.error) : null, usage === null ? null : JSON.stringify(usage), JSON.stringify(timing),
     ])
-    if (deadLetter && end.type === 'failed') this.#deadLetters.add([turnId, stored.conversation_id, endedAt, attempt, stored.run, stored.lane, end.error.code, stored.bridge])
+    if (deadLetter && end.type === 'failed') this.#deadLetters.add([turnId, stored.conversation_id, endedAt, attempt, run, stored.lane, end.error.code, granted?.bridge ?? stored.bridge])
   }
 
   /** Null leaves a column as it is. */

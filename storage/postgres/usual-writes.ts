@@ -61,8 +61,11 @@ function beginValues({ turnId, run, attempt, bridge, barrenGrants, startedAt }: 
   return [turnId, run, attempt, 'running', bridge, barrenGrants, startedAt, null, null, null, null, null, null, null, null, null]
 }
 
-function endValues({ turnId, run, attempt, end, content, usage, timing, model, cached, costUsd, endedAt }: EndTurn): UsualRow {
+function endValues({ turnId, run, attempt, end, content, usage, timing, model, cached, costUsd, endedAt, granted }: EndTurn): UsualRow {
   const error = end.type === 'failed' ? JSON.stringify(end.error) : null
   const reason = end.type === 'failed' ? 'failed' : end.reason
-  return [turnId, run, attempt, end.type, null, null, null, endedAt, costUsd, cached, content, reason, model, error, usage === null ? null : JSON.stringify(usage), JSON.stringify(timing)]
+  return [
+    turnId, run, attempt, end.type, granted?.bridge ?? null, granted?.barrenGrants ?? null, granted?.startedAt ?? null, endedAt, costUsd, cached, content, reason, model, error,
+    usage === null ? null : JSON.stringify(usage), JSON.stringify(timing),
+  ]
 }

@@ -9,7 +9,7 @@ type Write = Omit<ConversationWrite, 'conversationId' | 'token'>
 export type Step =
   | { readonly type: 'send'; readonly clientId: number; readonly content: string; readonly again: boolean; readonly waits: boolean; readonly interrupts: boolean }
   | { readonly type: 'begin'; readonly turn: number; readonly runAhead: number; readonly bridge: string }
-  | { readonly type: 'end'; readonly turn: number; readonly runAhead: number; readonly failed: boolean; readonly promotes: boolean }
+  | { readonly type: 'end'; readonly turn: number; readonly runAhead: number; readonly failed: boolean; readonly promotes: boolean; readonly grants: boolean }
   | { readonly type: 'rename'; readonly title: string }
   | { readonly type: 'remove' }
 
@@ -18,7 +18,7 @@ export const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.oneof(fc.record({ type: fc.constant('rename' as const), title: fc.constantFrom('t', 'u') }), fc.record({ type: fc.constant('remove' as const) })) },
   { weight: 8, arbitrary: fc.record({ type: fc.constant('send' as const), clientId: fc.nat(12), content: fc.constantFrom('a', 'b'), again: fc.boolean(), waits: fc.boolean(), interrupts: fc.boolean() }) },
   { weight: 8, arbitrary: fc.record({ type: fc.constant('begin' as const), turn: fc.nat(5), runAhead: fc.constantFrom(0, 1, 1, 1, 2), bridge: fc.constantFrom('p', 'q') }) },
-  { weight: 8, arbitrary: fc.record({ type: fc.constant('end' as const), turn: fc.nat(5), runAhead: fc.constantFrom(0, 0, 0, 1), failed: fc.boolean(), promotes: fc.boolean() }) },
+  { weight: 8, arbitrary: fc.record({ type: fc.constant('end' as const), turn: fc.nat(5), runAhead: fc.constantFrom(0, 0, 0, 1), failed: fc.boolean(), promotes: fc.boolean(), grants: fc.boolean() }) },
 )
 
 interface ModelTurn extends TurnRow {
@@ -62,7 +62,8 @@ export class StoreModel {
     if (accept && before) return before.hash === hex(accept.commandHash) ? 'duplicate' : 'conflict'
     for (const end of ends) {
       const turn = this.#turn(end.turnId)
-      if (turn === undefined || turn.endedAt !== null || turn.run !== end.run) return 'missed'
+      if (turn === undefined || turn.endedAt !== null) return 'missed'
+      if (end.granted === undefined ? turn.run !== end.run : turn.run !== end.run - 1 && !(turn.run === 0 && end.run === 2)) return 'missed'
     }
     if (begin) {
       const turn = this.#turn(begin.turnId)
@@ -140,7 +141,8 @@ export function writeFor(model: StoreModel, step: Step): Write {
         ? { type: 'failed' as const, error: { code: 'internal', message: 'Something', retryable: true } }
         : { type: 'finished' as const, reason: 'length' as const }
       const next = model.turns.find(({ state }) => state === 'waiting')
-      return { ends: [endTurn(turn?.turnId ?? unknownTurn, (turn?.run ?? 0) + step.runAhead, 'reply', { end })], ...(step.promotes && next && next !== turn ? { promote: next.turnId } : {}) }
+      const wishes = step.grants ? { end, granted: { bridge: 'p', barrenGrants: 0, startedAt: Date.now() } } : { end }
+      return { ends: [endTurn(turn?.turnId ?? unknownTurn, (turn?.run ?? 0) + step.runAhead + (step.grants ? 1 : 0), 'reply', wishes)], ...(step.promotes && next && next !== turn ? { promote: next.turnId } : {}) }
     }
   }
 }

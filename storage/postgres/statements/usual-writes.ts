@@ -47,7 +47,7 @@ const accepting = (first: number): string => `
       WHERE c.id = a.conversation_id
     )`
 
-/** An end has a time of end. A begin follows the run before; whoever did not accept the turn leaves out run 1. */
+/** An end has a time of end; a grant, which may come with one, has a bridge. A grant follows the run before; whoever did not accept the turn leaves out run 1. */
 const changing = (first: number): string => `
     owned AS MATERIALIZED (
       SELECT w.* FROM ${given(changeColumns, first)} ${fence}
@@ -62,7 +62,7 @@ const changing = (first: number): string => `
         ended_at = to_timestamp(w.ended_at / 1000.0)
       FROM owned w
       WHERE t.id = w.turn_id AND t.conversation_id = w.conversation_id AND t.ended_at IS NULL
-        AND CASE WHEN w.ended_at IS NULL THEN t.run = w.run - 1 OR (t.run = 0 AND w.run = 2) ELSE t.run = w.run END
+        AND CASE WHEN w.bridge IS NULL THEN t.run = w.run ELSE t.run = w.run - 1 OR (t.run = 0 AND w.run = 2) END
       RETURNING t.conversation_id, t.user_message_id, t.reply_message_id
     ), replies_added AS (
       INSERT INTO messages (conversation_id, id, parent_id, created_at, cost_usd, turn_id, attempt, cached, role, content, reason, model, error, usage, timing)
