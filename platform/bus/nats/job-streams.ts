@@ -16,26 +16,32 @@ export interface JobStreamOptions extends JobQueueLimits {
 /** Another process may take a stream away to make it anew. */
 const prepareAttempts = 3
 
+/** When each lane was made: another time tells that it is another lane, whose jobs have the numbers of those before. */
+export type LaneTimes = ReadonlyMap<Lane, string>
+
 /** Creates each lane's stream and consumer, or brings them up to date. Any process may, at any time. */
-export async function prepareJobStreams(manager: JetStreamManager, options: JobStreamOptions): Promise<void> {
+export async function prepareJobStreams(manager: JetStreamManager, options: JobStreamOptions): Promise<LaneTimes> {
+  const made = new Map<Lane, string>()
   for (const lane of lanes) {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await prepareLane(manager, lane, options)
+        made.set(lane, await prepareLane(manager, lane, options))
         break
       } catch (error) {
         if (!isApiError(error, streamNotFound) || attempt === prepareAttempts) throw error
       }
     }
   }
+  return made
 }
 
-async function prepareLane(manager: JetStreamManager, lane: Lane, options: JobStreamOptions): Promise<void> {
+async function prepareLane(manager: JetStreamManager, lane: Lane, options: JobStreamOptions): Promise<string> {
   const stream = streamConfig(lane, options)
-  await makeOrUpdate(manager.streams.add(stream), streamNameInUse, () => update(manager, stream))
+  await makeOrUpdate<unknown>(manager.streams.add(stream), streamNameInUse, () => update(manager, stream))
   const consumer = consumerConfig(options)
   const durable = { ...consumer, durable_name: consumerName, ack_policy: AckPolicy.Explicit, deliver_policy: DeliverPolicy.All }
-  await makeOrUpdate(manager.consumers.add(stream.name, durable), consumerExists, () => manager.consumers.update(stream.name, consumerName, consumer))
+  const { created } = await makeOrUpdate(manager.consumers.add(stream.name, durable), consumerExists, () => manager.consumers.update(stream.name, consumerName, consumer))
+  return created
 }
 
 /** The server changes no stream's storage: one that an earlier version keeps on disk is made anew, and edges publish its jobs again. */

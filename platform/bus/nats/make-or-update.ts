@@ -1,12 +1,12 @@
 import { JetStreamApiError } from '@nats-io/jetstream'
 
 /** The server has no "create or update", and refuses to create what exists with another configuration: with `exists`, one of its codes. */
-export async function makeOrUpdate(make: Promise<unknown>, exists: number, update: () => Promise<unknown>): Promise<void> {
+export async function makeOrUpdate<T>(make: Promise<T>, exists: number, update: () => Promise<T>): Promise<T> {
   try {
-    await make
+    return await make
   } catch (error) {
     if (!isApiError(error, exists)) throw error
-    await update()
+    return await update()
   }
 }
 

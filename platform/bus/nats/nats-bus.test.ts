@@ -229,6 +229,29 @@ t.test('a server that was killed comes back without its jobs, and takes them ane
   t.match(await oncePossible(() => bus.jobQueue.fetch('standard', 1, { waitMs: 20_000 })), [job])
 })
 
+t.test('what is said of a job that was lost is not taken for said of the one that has its number now', async (t) => {
+  const server = await startNatsServer(t)
+  const { channel, jobQueue } = await startBus(t, server)
+  await jobQueue.publish({ lane: 'standard', turnId: 'a', conversationId: 1024 })
+  const [before] = await jobQueue.fetch('standard', 1, { waitMs: 20_000 })
+  await server.kill()
+  await reaches([channel], 'disconnected')
+  await server.start()
+  await reaches([channel], 'connected')
+  // The last of the lanes: once it serves, all are known anew.
+  await oncePossible(() => jobQueue.publish({ lane: 'batch', turnId: 'c', conversationId: 1024 }))
+  t.match(await oncePossible(() => jobQueue.fetch('batch', 1, { waitMs: 20_000 })), [{ turnId: 'c' }])
+  await jobQueue.publish({ lane: 'standard', turnId: 'b', conversationId: 1024 })
+  const [after] = await jobQueue.fetch('standard', 1, { waitMs: 20_000 })
+  t.match([before, after], [{ turnId: 'a', sequence: 1 }, { turnId: 'b', sequence: 1 }])
+  before?.ack()
+  t.strictSame(await jobQueue.fetch('standard', 1, { waitMs: 200 }), [])
+  t.match(await jobQueue.depth('standard'), { waiting: 0, delivered: 1 })
+  after?.ack()
+  await settled(jobQueue)
+  t.match(await jobQueue.depth('standard'), { waiting: 0, delivered: 0 })
+})
+
 t.test('a lane that an earlier version keeps on disk is made anew in memory, whoever comes first, and holds jobs again', async (t) => {
   const server = await startNatsServer(t)
   const connection = await connect({ servers: server.url })

@@ -7,7 +7,7 @@ import { assertLiteralSubject } from '../subject.ts'
 import { asBusError } from './bus-fault.ts'
 import { JobInboxes } from './job-inboxes.ts'
 import { deliveryInfo, JobPull } from './job-pull.ts'
-import { consumerName, jobSubject, prepareJobStreams, streamName, type JobStreamOptions } from './job-streams.ts'
+import { consumerName, jobSubject, prepareJobStreams, streamName, type JobStreamOptions, type LaneTimes } from './job-streams.ts'
 import type { NatsLink } from './nats-link.ts'
 import { NatsRequests } from './nats-requests.ts'
 import { StreamKeeper } from './stream-keeper.ts'
@@ -37,23 +37,26 @@ export class NatsJobQueue implements JobQueue {
   readonly #inboxes: JobInboxes
   readonly #pulls = new Set<JobPull>()
   readonly #keeper: StreamKeeper
+  #made: LaneTimes
   #closed = false
 
-  private constructor(link: NatsLink, manager: JetStreamManager, options: JobStreamOptions, logger: Logger) {
+  private constructor(link: NatsLink, manager: JetStreamManager, made: LaneTimes, options: JobStreamOptions, logger: Logger) {
     this.#link = link
     this.#logger = logger
     this.#options = options
     this.#requests = new NatsRequests(link)
     this.#manager = manager
     this.#inboxes = new JobInboxes(link)
-    this.#keeper = new StreamKeeper(link, logger, () => this.#ask('JetStream', prepareJobStreams(manager, options)))
+    this.#made = made
+    this.#keeper = new StreamKeeper(link, logger, async () => {
+      this.#made = await this.#ask('JetStream', prepareJobStreams(manager, options))
+    })
   }
 
   /** Makes streams and consumers where they are missing. */
   static async open(link: NatsLink, options: JobStreamOptions, logger: Logger): Promise<NatsJobQueue> {
     const manager = await jetstreamManager(link.connection, { timeout: answerTimeoutMs })
-    await prepareJobStreams(manager, options)
-    return new NatsJobQueue(link, manager, options, logger)
+    return new NatsJobQueue(link, manager, await prepareJobStreams(manager, options), options, logger)
   }
 
   get ackWaitMs(): number {
@@ -138,8 +141,10 @@ export class NatsJobQueue implements JobQueue {
     }
     const { sequence, deliveries, pending } = deliveryInfo(reply)
     const edge = message.headers?.get(edgeHeader) ?? ''
+    const made = this.#made.get(lane)
     let settled = false
-    const canTell = (): boolean => !settled && !this.#closed && this.#link.status === 'connected'
+    // Of a lane that was lost, its words would be taken for another job's, which has its number now.
+    const canTell = (): boolean => !settled && this.#made.get(lane) === made && !this.#closed && this.#link.status === 'connected'
     const tell = (payload: Uint8Array): void => {
       if (canTell()) this.#link.send(reply, payload)
     }
