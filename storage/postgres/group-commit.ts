@@ -1,8 +1,8 @@
 /**
  * Group commit on one shard: writes of all actors of the process go together, one group at a time, and those that come
  * meanwhile make the next group. A write leaves this queue when its outcome is known, or when its writer gives up.
- * Most are made by one statement; what is left of a group goes through a transaction. A write that is held begins no group of
- * its own before its time, and goes with the next one.
+ * Those of a small group are mostly made by one statement; a large one, and what is left of a small one, goes through a
+ * transaction. A write that is held begins no group of its own before its time, and goes with the next one.
  *
  * - A row that Postgres refuses rolls its whole group back; the group is halved until the row is found, by the transaction.
  * - Any other failure leaves the outcome unknown (the connection may have died after COMMIT was sent). All writes stay
@@ -18,7 +18,7 @@ import { isMissingPartition, isRowFault } from './faults.ts'
 import { GroupFault } from './group-fault.ts'
 import { commitGroup } from './group-transaction.ts'
 import type { Shard } from './shard.ts'
-import { writeUsual } from './usual-writes.ts'
+import { mostUsualWrites, writeUsual } from './usual-writes.ts'
 
 /** Of one group. */
 const maxRows = 512
@@ -170,6 +170,7 @@ export class GroupCommit {
 
   /** Gives those that were not made. */
   async #commitUsual(group: readonly WaitingWrite[]): Promise<readonly WaitingWrite[]> {
+    if (group.length > mostUsualWrites) return group
     try {
       const results = await writeUsual(this.#options.shard, group.map(({ write }) => write))
       return group.filter((waiting, index) => {
