@@ -80,15 +80,40 @@ t.test('JSON on several lines of data is not taken for the bytes of one', async 
   t.match(await engine.done, { type: 'failed', failure: { kind: 'malformed' } })
 })
 
+const usual = (text: string): string => written({ text, ids: [1], lines: 'usual' })
+
+/** One that has read the usual events `a` and `b`, and knows them. */
+function begun(onText: (text: string, engine: EngineStream) => void): EngineStream {
+  const engine: EngineStream = new EngineStream(({ text }) => onText(text, engine), deadlines)
+  engine.head(200)
+  read(engine, usual('a') + usual('b'))
+  return engine
+}
+
+function read(engine: EngineStream, text: string): void {
+  const bytes = Buffer.from(text)
+  engine.body(bytes, 0, bytes.length)
+}
+
 t.test('nothing is passed on after an abort in the middle of a piece', async (t) => {
-  const stream = Buffer.from(['a', 'b', 'c', 'd', 'e', 'f'].map((text) => written({ text, ids: [1], lines: 'usual' })).join(''))
   const texts: string[] = []
-  const engine = new EngineStream(({ text }) => {
+  const engine = begun((text, engine) => {
     texts.push(text)
     if (text === 'd') engine.abort()
-  }, deadlines)
-  engine.head(200)
-  engine.body(stream, 0, stream.length)
+  })
+  read(engine, ['c', 'd', 'e', 'f'].map(usual).join(''))
   t.same(texts, ['a', 'b', 'c', 'd'])
   t.match(await engine.done, { type: 'aborted' })
+})
+
+t.test('what looks like a known event is none within a line, nor before a further line of data', async (t) => {
+  const texts: string[] = []
+  const engine = begun((text) => texts.push(text))
+  read(engine, ': a comment with ')
+  read(engine, usual('c'))
+  read(engine, usual('d'))
+  t.same(texts, ['a', 'b', 'd'])
+  read(engine, `${usual('e').trimEnd()}\ndata: more\n\n`)
+  t.same(texts, ['a', 'b', 'd'])
+  t.match(await engine.done, { type: 'failed', failure: { kind: 'malformed' } })
 })
