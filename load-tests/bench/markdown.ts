@@ -12,9 +12,10 @@ export function withUnit(value: number, unit: string): string {
   return unit === '' ? number(value) : unit === '×' ? `${number(value)}×` : `${number(value)} ${unit}`
 }
 
-/** With its version, and whether it kept up. */
+/** `nginx (1.22.1)`, `LiteLLM (1.108.7, saturated)`: with its version, and whether it kept up. */
 export function labelOf({ name, version, isSaturated }: Contestant): string {
-  return [name, version, isSaturated ? '(saturated)' : undefined].filter((part) => part !== undefined).join(' ')
+  const remarks = [version, isSaturated ? 'saturated' : undefined].filter((part) => part !== undefined)
+  return remarks.length === 0 ? name : `${name} (${remarks.join(', ')})`
 }
 
 /** Of one contestant, its figures below each other; of several, a line for each. */

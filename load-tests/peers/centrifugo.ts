@@ -7,15 +7,13 @@ import { jsonLineWith, startProcess } from '../../tests/harness/processes.ts'
 import { repositoryRoot } from '../../tests/harness/repository.ts'
 import { centrifugoProgram } from './centrifugo/program.ts'
 import type { PeerKind } from './peer.ts'
-import { programVersion } from './versions.ts'
 
 const name = 'Centrifugo'
 
 export const centrifugo: PeerKind = {
   name,
   start: async ({ url }) => {
-    const program = await centrifugoProgram()
-    const version = await programVersion(program, 'version')
+    const { command, version } = await centrifugoProgram()
     const folder = temporaryFolder('centrifugo')
     const port = await freePort()
     const backend = await startProcess(undefined, {
@@ -26,7 +24,7 @@ export const centrifugo: PeerKind = {
     })
     const file = path.join(folder.path, 'config.json')
     writeFileSync(file, JSON.stringify(configuration(port, Number(backend.ready['port']))))
-    const server = await startProcess(undefined, { command: program, args: ['--config', file], ready: (line) => (line.includes('serving ') ? true : undefined) }).catch(async (error: unknown) => {
+    const server = await startProcess(undefined, { command, args: ['--config', file], ready: (line) => (line.includes('serving ') ? true : undefined) }).catch(async (error: unknown) => {
       await backend.stop()
       folder.remove()
       throw error

@@ -51,7 +51,7 @@ t.test('the page has every figure, ratio and aim, and who was left out or failed
   const page = pages.get('docs/benchmarks.md') ?? ''
   for (const line of [
     '| **ours** | 2 (1.50 to 3) |  |  |',
-    '| a peer 1.2.3 | 4 (4 to 5) | 0 | 0.500 |',
+    '| a peer (1.2.3) | 4 (4 to 5) | 0 | 0.500 |',
     '| a <floor> (saturated) | 1 (1 to 1) |  | 2 |',
     '| edge | 1,200 s | 1,100 to 1,300 |',
     '| CPU to the floor: at most 1.30× | 1.50× | **missed**: it stores what it says. |',
