@@ -1,7 +1,8 @@
 /**
- * One socket's way out. A reply leaves with the events that follow it in the same turn of the event loop, as one write. While it holds bytes that the network has not taken it is blocked: subscriptions wait with their
- * positions, and replies wait here, at most as many as commands may be unanswered. So what a slow client costs is what one
- * flush had for it, and those replies.
+ * One socket's way out. A reply leaves with the events that follow it in the same turn of the event loop, as one write.
+ * While it holds bytes that the network has not taken it is blocked: subscriptions wait with their positions, and replies
+ * wait here, at most as many as commands may be unanswered. So what a slow client costs is what one flush had for it, and
+ * those replies.
  */
 import type { WebSocket } from 'uWebSockets.js'
 import { encodeServerMessage } from '../../protocol/websocket/codec.ts'
