@@ -1,5 +1,6 @@
 /** The rows that a group writes, as the arrays that its statements take. */
 import type { AcceptTurn, BeginTurn, EndTurn } from '../conversation-store.ts'
+import { endColumns } from './end-columns.ts'
 import type { StoredTurn } from './rows.ts'
 import type { BoundStatement } from './shard.ts'
 import { deleteConversations } from './statements/delete-conversations.ts'
@@ -39,13 +40,13 @@ export class GroupRows {
 
   /** The reply is the child of the user message, under the id that was drawn for it at accept. */
   end(write: EndTurn, stored: StoredTurn): void {
-    const { turnId, run, attempt, end, content, usage, timing, model, cached, costUsd, endedAt, granted, deadLetter = false } = write
-    this.#turnChanges.add([turnId, end.type, attempt, run, granted?.bridge ?? null, granted?.barrenGrants ?? null, granted?.startedAt ?? null, endedAt])
+    const { turnId, run, attempt, end, content, model, cached, costUsd, endedAt, deadLetter = false } = write
+    const { bridge, barrenGrants, startedAt, reason, error, usage, timing } = endColumns(write)
+    this.#turnChanges.add([turnId, end.type, attempt, run, bridge, barrenGrants, startedAt, endedAt])
     this.#messages.add([
-      stored.conversation_id, stored.reply_message_id, stored.user_message_id, endedAt, costUsd, turnId, attempt, cached, 'assistant', content, null,
-      end.type === 'failed' ? 'failed' : end.reason, model, end.type === 'failed' ? JSON.stringify(end.error) : null, usage === null ? null : JSON.stringify(usage), JSON.stringify(timing),
+      stored.conversation_id, stored.reply_message_id, stored.user_message_id, endedAt, costUsd, turnId, attempt, cached, 'assistant', content, null, reason, model, error, usage, timing,
     ])
-    if (deadLetter && end.type === 'failed') this.#deadLetters.add([turnId, stored.conversation_id, endedAt, attempt, run, stored.lane, end.error.code, granted?.bridge ?? stored.bridge])
+    if (deadLetter && end.type === 'failed') this.#deadLetters.add([turnId, stored.conversation_id, endedAt, attempt, run, stored.lane, end.error.code, bridge ?? stored.bridge])
   }
 
   /** Null leaves a column as it is. */

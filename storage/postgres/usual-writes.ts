@@ -15,6 +15,7 @@
  * One whose answer was lost may run again, beside or after the first: each is a compare-and-set that holds once.
  */
 import type { AcceptTurn, BeginTurn, ConversationWrite, EndTurn, WriteResult } from '../conversation-store.ts'
+import { endColumns } from './end-columns.ts'
 import { withoutFault } from './group-fault.ts'
 import { pipeline, type Shard } from './shard.ts'
 import { bindUsualWrites, type UsualRow, type UsuallyWritten } from './statements/usual-writes.ts'
@@ -67,11 +68,8 @@ function beginValues({ turnId, run, attempt, bridge, barrenGrants, startedAt }: 
   return [turnId, run, attempt, 'running', bridge, barrenGrants, startedAt, null, null, null, null, null, null, null, null, null]
 }
 
-function endValues({ turnId, run, attempt, end, content, usage, timing, model, cached, costUsd, endedAt, granted }: EndTurn): UsualRow {
-  const error = end.type === 'failed' ? JSON.stringify(end.error) : null
-  const reason = end.type === 'failed' ? 'failed' : end.reason
-  return [
-    turnId, run, attempt, end.type, granted?.bridge ?? null, granted?.barrenGrants ?? null, granted?.startedAt ?? null, endedAt, costUsd, cached, content, reason, model, error,
-    usage === null ? null : JSON.stringify(usage), JSON.stringify(timing),
-  ]
+function endValues(write: EndTurn): UsualRow {
+  const { turnId, run, attempt, end, content, model, cached, costUsd, endedAt } = write
+  const { bridge, barrenGrants, startedAt, reason, error, usage, timing } = endColumns(write)
+  return [turnId, run, attempt, end.type, bridge, barrenGrants, startedAt, endedAt, costUsd, cached, content, reason, model, error, usage, timing]
 }
