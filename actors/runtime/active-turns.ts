@@ -25,10 +25,10 @@ export class ActiveTurns {
   }
 
   /** Those that no bridge has begun. */
-  *queued(): Iterable<readonly [turn: Turn, conversationId: number]> {
+  *queued(): Iterable<readonly [turn: Turn, actor: ConversationActor]> {
     for (const [turnId, actor] of this.#actors) {
       const turn = actor.glance(turnId)
-      if (turn?.state === 'queued') yield [turn, actor.conversationId]
+      if (turn?.state === 'queued') yield [turn, actor]
     }
   }
 
@@ -54,11 +54,10 @@ export class ActiveTurns {
 
   /** Tells the clients of queued turns how far the queue has come, where that has changed. */
   tellPositions(positionOf: (turnId: string) => QueuePosition | null): void {
-    for (const [turnId, actor] of this.#actors) {
-      const turn = actor.glance(turnId)
-      const place = turn?.state === 'queued' ? positionOf(turnId) : null
-      if (turn === undefined || place === null || this.#positions.get(turnId) === place.position) continue
-      this.#positions.set(turnId, place.position)
+    for (const [turn, actor] of this.queued()) {
+      const place = positionOf(turn.turnId)
+      if (place === null || this.#positions.get(turn.turnId) === place.position) continue
+      this.#positions.set(turn.turnId, place.position)
       actor.feed.emit(queuedEvent(actor.conversationId, turn, place.position, place.etaMs))
     }
   }

@@ -233,7 +233,7 @@ class Runtime implements ConversationRuntime, ActorHost {
 
   /** Those of before may be lost, as the bus holds them in memory; one that is not is not doubled. */
   #publishAgain(): void {
-    for (const [turn, conversationId] of this.#turns.queued()) this.publish(turn, conversationId)
+    for (const [turn, actor] of this.#turns.queued()) this.publish(turn, actor.conversationId)
     this.#sweeper.jobsLost()
   }
 
