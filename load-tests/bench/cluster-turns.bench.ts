@@ -7,7 +7,7 @@ import { spread } from './measure.ts'
 import { number } from './markdown.ts'
 import { runBenchmark } from './program.ts'
 import type { Findings } from './result.ts'
-import { since, startCluster, type ClusterUnderTest } from './testing/cluster-under-test.ts'
+import { since, startCluster, total, type ClusterUnderTest } from './testing/cluster-under-test.ts'
 import { connect, conversationsPerSocket, converse } from './testing/talkers.ts'
 
 /** So that none gets a long history. */
@@ -45,7 +45,7 @@ async function measure(cluster: ClusterUnderTest, underWay: number, seconds: num
   await all
   for (const { socket } of talkers) socket.leave()
 
-  const total = samples.map(({ cpu }) => [...cpu.values()].reduce((sum, each) => sum + each, 0))
+  const ofAll = samples.map(({ cpu }) => total(cpu))
   const perSecond = samples.map((each) => each.perSecond)
   return {
     tables: [
@@ -58,8 +58,8 @@ async function measure(cluster: ClusterUnderTest, underWay: number, seconds: num
             figures: [
               { name: 'turns', unit: 'a second', samples: perSecond },
               ...[...(samples[0]?.cpu.keys() ?? [])].map((name) => ({ name: `CPU of ${name}, a turn`, unit: 'µs', samples: samples.map(({ cpu }) => cpu.get(name) ?? 0) })),
-              { name: 'CPU of all, a turn', unit: 'µs', samples: total },
-              { name: 'turns that two cores have the CPU time for', unit: 'a second', samples: total.map((each) => 2e6 / each) },
+              { name: 'CPU of all, a turn', unit: 'µs', samples: ofAll },
+              { name: 'turns that two cores have the CPU time for', unit: 'a second', samples: ofAll.map((each) => 2e6 / each) },
             ],
           },
         ],

@@ -15,7 +15,7 @@ import { number } from './markdown.ts'
 import { spread } from './measure.ts'
 import { runBenchmark } from './program.ts'
 import { specification } from './testing/chat-endpoints.ts'
-import { startCluster } from './testing/cluster-under-test.ts'
+import { startCluster, total } from './testing/cluster-under-test.ts'
 import { startFastapi } from './testing/fastapi-peer.ts'
 import { ask } from './testing/people.ts'
 import { groupCommit, singleStatements, type Writer } from './testing/turn-writers.ts'
@@ -115,7 +115,7 @@ async function contest(postgres: PostgresServer, underWay: number, stops: (() =>
   const ours: Contestant = {
     name: 'ChatterBot, over WebSocket',
     take: async (turns) => ({ turns, seconds: await takeTurns(resting, underWay, turns, replyTokens) }),
-    cpu: () => [...cluster.cpu()].reduce((sum, [name, seconds]) => (name === 'load client' || name === 'engine' ? sum : sum + seconds), 0),
+    cpu: () => total(cluster.serversCpu()),
   }
 
   const name = 'FastAPI + aiohttp'

@@ -8,7 +8,7 @@ import { percentile, spread } from './measure.ts'
 import { numbersOf, runBenchmark } from './program.ts'
 import type { Contestant, Figure, Findings, Table } from './result.ts'
 import { atEach, poisson } from './testing/arrivals.ts'
-import { since, type CpuTimes } from './testing/cluster-under-test.ts'
+import { since, total, type CpuTimes } from './testing/cluster-under-test.ts'
 import { startTurnTakers, type TurnTaker } from './testing/turn-takers.ts'
 
 const idleWindowMs = 1_000
@@ -149,10 +149,6 @@ function named(contest: Contest, ours: Contest | undefined): Pick<Contestant, 'n
 
 function idleOf(idle: readonly CpuTimes[], name: string): number {
   return spread(idle.map((window) => window.get(name) ?? Number.NaN)).median
-}
-
-function total(times: ReadonlyMap<string, number>): number {
-  return [...times.values()].reduce((sum, each) => sum + each, 0)
 }
 
 function mapped(times: CpuTimes, of: (value: number) => number): CpuTimes {

@@ -45,6 +45,8 @@ export interface ClusterUnderTest {
   /** Of an edge or a bridge, the one that runs now or ran last; undefined where there is none of that name. */
   pidOf(node: string): number | undefined
   cpu(): CpuTimes
+  /** Of the cluster alone: neither load nor engine. */
+  serversCpu(): CpuTimes
   stop(): Promise<void>
 }
 
@@ -117,6 +119,15 @@ export async function startCluster(options: ClusterOptions): Promise<ClusterUnde
       if (event?.['event'] === 'started') pids.set(String(event['node']), Number(event['pid']))
     }
   }
+  const cpu = (): CpuTimes =>
+    new Map([...pids].flatMap(([name, pid]) => {
+      try {
+        return [[name, name === 'load client' ? ownSeconds() : cpuSeconds(pid)] as const]
+      } catch {
+        // It was killed.
+        return []
+      }
+    }))
   return {
     port: report.port,
     enginePort,
@@ -126,14 +137,8 @@ export async function startCluster(options: ClusterOptions): Promise<ClusterUnde
       heedRestarts()
       return pids.get(node)
     },
-    cpu: () => new Map([...pids].flatMap(([name, pid]) => {
-      try {
-        return [[name, name === 'load client' ? ownSeconds() : cpuSeconds(pid)] as const]
-      } catch {
-        // It was killed.
-        return []
-      }
-    })),
+    cpu,
+    serversCpu: () => new Map([...cpu()].filter(([name]) => name !== 'load client' && name !== 'engine')),
     stop: async () => {
       await cluster.stop({ deadlineMs: 60_000 })
       await engine.stop()
@@ -146,6 +151,11 @@ export async function startCluster(options: ClusterOptions): Promise<ClusterUnde
 function ownSeconds(): number {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1e6
+}
+
+/** Of all processes together. */
+export function total(times: CpuTimes): number {
+  return [...times.values()].reduce((sum, each) => sum + each, 0)
 }
 
 /** CPU seconds spent since. */

@@ -19,7 +19,7 @@ const parts: readonly (readonly [RegExp, string])[] = [
   [/\/node_modules\/pg\b|\/dist\/storage\//, 'Postgres: statements, rows, exchanges'],
   [/\/node_modules\/ioredis\/|\/dist\/platform\/(redis|limits|cache)\/|\/dist\/actors\/(context|limits)\//, 'Redis: limits, contexts, exchanges'],
   [/\/node_modules\/@nats-io\/|\/dist\/platform\/bus\/|\/dist\/protocol\/(bus|msgpack)\/|\/dist\/actors\/jobs\//, 'NATS: jobs, batches of tokens, exchanges'],
-  [/\/node_modules\/undici\/|\/dist\/inference-bridge\/vllm\//, "the engine's events: HTTP, parsing"],
+  [/\/dist\/inference-bridge\/vllm\//, "the engine's events: HTTP, parsing"],
   [/\/dist\/actors\//, 'conversations: their states, their feeds'],
   [/\/dist\/inference-bridge\//, 'replies: numbering, fencing, batching'],
   [/\/dist\//, 'the rest of ChatterBot'],

@@ -5,7 +5,7 @@ import { cpuSeconds } from '../cpu-time.ts'
 import { number } from '../markdown.ts'
 import { percentile, spread } from '../measure.ts'
 import type { Aim, Findings } from '../result.ts'
-import type { ClusterUnderTest } from './cluster-under-test.ts'
+import { total, type ClusterUnderTest } from './cluster-under-test.ts'
 import { deeds, type Deed, type Done, type ServerWork } from './visits.ts'
 
 export interface AtSize {
@@ -32,8 +32,7 @@ export async function watch(postgres: PostgresServer): Promise<Watch> {
     worked: async (cluster) => {
       const { rows } = await client.query<{ bytes: string }>(`SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0') AS bytes`)
       const ofPostgres = cpuSeconds(postgres.pid)
-      const all = [...cluster.cpu()].reduce((sum, [name, seconds]) => (name === 'load client' || name === 'engine' ? sum : sum + seconds), ofPostgres)
-      return { all, postgres: ofPostgres, loggedBytes: Number(rows[0]?.bytes) }
+      return { all: total(cluster.serversCpu()) + ofPostgres, postgres: ofPostgres, loggedBytes: Number(rows[0]?.bytes) }
     },
     end: () => client.end(),
   }

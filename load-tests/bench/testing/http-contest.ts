@@ -8,7 +8,7 @@ import { headline } from '../headlines.ts'
 import { percentile } from '../measure.ts'
 import type { Findings, Headline, Table } from '../result.ts'
 import { engineDirectly, specification } from './chat-endpoints.ts'
-import { since, startCluster, type CpuTimes } from './cluster-under-test.ts'
+import { since, startCluster, total, type CpuTimes } from './cluster-under-test.ts'
 import { startFastapi, type Peer } from './fastapi-peer.ts'
 import { ask, type Heard, type Load } from './people.ts'
 
@@ -93,8 +93,7 @@ async function hold(contest: Contest, leftOut: (name: string, why: string) => vo
     const shards = [await postgres.createDatabase('shard_1'), await postgres.createDatabase('shard_2')]
     const cluster = await startCluster({ edges: 1, bridges: 1, tokensPerSecond: contest.tokensPerSecond, firstTokenMs: contest.firstTokenMs, replyTokens: contest.tokens, databaseUrls: shards, ...(contest.profiles === undefined ? {} : { profiles: contest.profiles }) })
     stops.unshift(() => cluster.stop())
-    const isOwn = (name: string): boolean => name !== 'load client' && name !== 'engine'
-    const contestants: Contestant[] = [{ name: ours, port: cluster.port, cpu: () => new Map([...cluster.cpu()].filter(([name]) => isOwn(name))) }]
+    const contestants: Contestant[] = [{ name: ours, port: cluster.port, cpu: () => cluster.serversCpu() }]
     for (const engineClient of ['httpx', 'aiohttp'] as const) {
       const name = `FastAPI + ${engineClient}`
       const peer = await startFastapi({ engineClient, engineUrl: cluster.engineUrl, databaseUrl: await postgres.createDatabase(engineClient) }).catch((error: unknown) => leftOut(name, String(error)))
@@ -125,10 +124,6 @@ async function hold(contest: Contest, leftOut: (name: string, why: string) => vo
 
 function cpuOf(peer: Peer): CpuTimes {
   return new Map([['uvicorn', cpuSeconds(peer.pid)]])
-}
-
-function total(cpu: CpuTimes): number {
-  return [...cpu.values()].reduce((sum, seconds) => sum + seconds, 0)
 }
 
 function added({ ms, failures }: Heard, floor: Heard): Pick<Round, 'p50' | 'p99' | 'answered' | 'failures'> {

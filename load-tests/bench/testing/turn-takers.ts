@@ -61,7 +61,7 @@ export async function startTurnTakers(profiles: string): Promise<TurnTakers> {
         await conversation.talker.talk(conversation.id, `${question} ${lengthOf(tokens)}`, tokens)
         resting.push(conversation)
       },
-      cpu: () => new Map([...[...cluster.cpu()].filter(([name]) => name !== 'load client' && name !== 'engine'), ['postgres', cpuSeconds(postgres.pid)]]),
+      cpu: () => new Map([...cluster.serversCpu(), ['postgres', cpuSeconds(postgres.pid)]]),
     }
     const name = 'FastAPI + aiohttp'
     const leftOut: { name: string; why: string }[] = []
