@@ -1,4 +1,5 @@
 import t from 'tap'
+import { ChatError } from '../../protocol/errors.ts'
 import { createLogger } from '../../platform/logging/logger.ts'
 import { startPostgres, type PostgresServer } from '../../tests/harness/postgres.ts'
 import type { ConversationStore } from '../conversation-store.ts'
@@ -86,6 +87,8 @@ t.test('so many may read at a time, and whoever leaves makes room', async (t) =>
   await client.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
   for (const reading of readings.slice(2)) await t.rejects(reading.next(), { code: 'unavailable' })
   await until(async () => (await open()) === 0)
+  // Connections that rest hear of their end a moment after the server has ended them.
+  await until(() => count(store, owned).then(() => true, (error: unknown) => !(error instanceof ChatError && error.code === 'unavailable')))
   t.equal(await count(store, owned), 502)
 })
 
