@@ -4,7 +4,7 @@ import { decodeBeginReply, encodeBus } from '../../protocol/bus/codec.ts'
 import type { ControlReply } from '../../protocol/bus/control.ts'
 import { beginSubject, busVersion } from '../../protocol/bus/subjects.ts'
 import { Refusals } from '../../platform/bus/refusals.ts'
-import type { Channel, ChannelMessage } from '../../platform/bus/channel.ts'
+import type { BusStatus, Channel, ChannelMessage } from '../../platform/bus/channel.ts'
 import { createLogger } from '../../platform/logging/logger.ts'
 import type { ConversationRow, ConversationStore, ConversationWrite, TurnRow, WriteOptions, WriteResult } from '../../storage/conversation-store.ts'
 import { Device } from '../testing/edges.ts'
@@ -180,23 +180,20 @@ t.test('nothing follows the news that a conversation was lost', async (t) => {
   t.same(device.events, [])
 })
 
-t.test('a turn is not granted before its context can be told', async (t) => {
-  let writes = 0
-  const { actor } = newActor([{ ...running, state: 'queued', run: 0, bridge: null }], {
-    write: () => {
-      writes += 1
-      return Promise.resolve({ status: 'committed' })
-    },
-  })
+/** The bus's end of the actor: what a bridge that asks for the grant is answered. `path` reads the context. */
+function grantsOf(actor: ConversationActor, path: () => Promise<unknown>, monotonic: () => number = () => 0) {
   const receivers = new Map<string, (message: ChannelMessage) => void>()
+  let tell: (status: BusStatus) => void = () => undefined
   const channel = {
+    onStatus: (listener: typeof tell) => {
+      tell = listener
+      return () => undefined
+    },
     subscribe: (subject: string, receive: (message: ChannelMessage) => void) => {
       receivers.set(subject, receive)
       return { unsubscribe: () => receivers.delete(subject) }
     },
   } as unknown as Channel
-  let away = true
-  const path = () => (away ? Promise.reject(new ChatError('unavailable')) : Promise.resolve({ messages: [{ message_id: 10, role: 'user', content: 'hi' }], more: null }))
   const endpoint = new BusEndpoint({
     traces: new TurnTraces(noTracer),
     channel,
@@ -207,18 +204,55 @@ t.test('a turn is not granted before its context can be told', async (t) => {
     refusals: new Refusals({ logger: createLogger({ level: 'silent', name: 'test' }), monotonic: () => 0 }),
     deltas: { receive: () => undefined },
     now: () => now,
+    monotonic,
   })
   endpoint.start()
-  const ask = () =>
+  const ask = (bridge = 'b1') =>
     new Promise<ReturnType<typeof decodeBeginReply>>((resolve) => {
-      const payload = encodeBus({ v: busVersion, turn_id: turnId, conversation_id: 1, bridge: 'b1', default_model: 'm' })
+      const payload = encodeBus({ v: busVersion, turn_id: turnId, conversation_id: 1, bridge, default_model: 'm' })
       receivers.get(beginSubject)?.({ subject: beginSubject, payload, respond: (bytes) => resolve(decodeBeginReply(bytes)) })
     })
+  return { endpoint, ask, tell: (status: BusStatus) => tell(status) }
+}
+
+const greeting = { messages: [{ message_id: 10, role: 'user', content: 'hi' }], more: null }
+
+t.test('a turn is not granted before its context can be told', async (t) => {
+  let writes = 0
+  const { actor } = newActor([{ ...running, state: 'queued', run: 0, bridge: null }], {
+    write: () => {
+      writes += 1
+      return Promise.resolve({ status: 'committed' })
+    },
+  })
+  let away = true
+  const { endpoint, ask } = grantsOf(actor, () => (away ? Promise.reject(new ChatError('unavailable')) : Promise.resolve(greeting)))
   t.match(await ask(), { type: 'busy' })
   t.equal(writes, 0)
   away = false
   t.match(await ask(), { type: 'granted', run: 2, messages: [{ message_id: 10, content: 'hi' }] })
   endpoint.stop()
+})
+
+t.test('a bridge that is not back on the bus yet, as this edge is, is not given up with the text that it alone has', async (t) => {
+  const attached: ControlReply = { v: 1, type: 'attached', text: 'Hello', token_ids: new Uint8Array(20) }
+  for (const returns of [true, false]) {
+    let reply: ControlReply | 'nobody' = 'nobody'
+    let at = 0
+    const { actor } = newActor([running], { control: () => Promise.resolve(reply), pause: () => new Promise(() => undefined) })
+    const { endpoint, ask, tell } = grantsOf(actor, () => Promise.resolve(greeting), () => at)
+    tell('disconnected')
+    at = 5_000
+    tell('connected')
+    t.match(await ask('b2'), { type: 'busy', retry_ms: 200 })
+    at = 6_999
+    t.match(await ask('b2'), { type: 'busy', retry_ms: 200 })
+    if (returns) reply = attached
+    at = 7_000
+    t.match(await ask('b2'), returns ? { type: 'busy' } : { type: 'granted', run: 2, attempt: 2, resume: null })
+    t.match(actor.state.turns, [returns ? { attempt: 1, text: 'Hello', bridge: 'b1' } : { attempt: 2, text: '', bridge: 'b2' }])
+    endpoint.stop()
+  }
 })
 
 /** An actor whose store holds what may be held until it is told, and the grant of a turn that it accepted. */

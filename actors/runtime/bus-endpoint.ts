@@ -15,6 +15,7 @@ import type { ConversationStore } from '../../storage/conversation-store.ts'
 import { contextMessage, type ContextSource } from '../context/context-cache.ts'
 import { contextPage, type ContextPath } from '../context/context-path.ts'
 import type { Answer } from '../conversation/events.ts'
+import { rules } from '../conversation/rules.ts'
 import { joinIds } from '../conversation/token-ids.ts'
 import { askOwner } from '../placement/ask-owner.ts'
 import type { Placement } from '../placement/placement.ts'
@@ -27,6 +28,8 @@ const retryMs = 1_000
 /** Less than bridges wait for an answer. */
 const placeWithinMs = 4_000
 const ownerAnswersWithinMs = 3_000
+/** Who lost the bus together come back to it one after another, each up to a second later: until then nobody answers for a bridge that is there. */
+const othersReturnWithinMs = 2_000
 
 /** Whether a request came to this edge by its name, or to any. */
 type Asked = 'this edge' | 'any edge'
@@ -43,19 +46,27 @@ export interface BusEndpointOptions {
   readonly deltas: Pick<DeltaIntake, 'receive'>
   readonly traces: TurnTraces
   readonly now: () => number
+  /** Milliseconds. */
+  readonly monotonic: () => number
 }
 
 export class BusEndpoint {
   readonly #options: BusEndpointOptions
   #subscriptions: Subscription[] = []
+  #unwatchBus: (() => void) | null = null
+  /** When the bus came back here. */
+  #returnedAt = -Infinity
 
   constructor(options: BusEndpointOptions) {
     this.#options = options
   }
 
   start(): void {
-    const { channel, node, deltas } = this.#options
+    const { channel, node, deltas, monotonic } = this.#options
     if (this.#subscriptions.length > 0) return
+    this.#unwatchBus = channel.onStatus((status) => {
+      if (status === 'connected') this.#returnedAt = monotonic()
+    })
     const answer = (subject: string, handle: (bytes: Uint8Array) => Promise<BusMessage>, options?: { readonly queue: string }): Subscription =>
       channel.subscribe(subject, (message) => this.#answer(message, handle), options)
     const begin = (bytes: Uint8Array, asked: Asked): Promise<BusMessage> => this.#begin(decodeBeginRequest(bytes), asked)
@@ -74,6 +85,7 @@ export class BusEndpoint {
   stop(): void {
     for (const subscription of this.#subscriptions) subscription.unsubscribe()
     this.#subscriptions = []
+    this.#unwatchBus?.()
   }
 
   /** A request that cannot be read is logged and left without an answer: its sender is of another version, or no bridge. */
@@ -119,7 +131,9 @@ export class BusEndpoint {
   async #beginHere(actor: ConversationActor, request: BeginRequest): Promise<BeginReply> {
     // Text that this owner does not hold yet is not given up before its bridge was asked for it now, when the bus works.
     const resumes = actor.state.turns.find(({ turnId }) => turnId === request.turn_id)?.state === 'resuming'
-    if (resumes) await actor.isGeneratedStill(request.turn_id)
+    if (resumes && !(await actor.isGeneratedStill(request.turn_id)) && this.#options.monotonic() - this.#returnedAt < othersReturnWithinMs) {
+      return { ...busy, retry_ms: rules.resumingRetryMs }
+    }
     let { answer, path } = await this.#ask(actor, request)
     // The job would not be back if the bridge of the run had it still, or had not let go of it: that one tells.
     if (answer?.type === 'busy' && !resumes && !(await actor.isGeneratedStill(request.turn_id))) ({ answer, path } = await this.#ask(actor, request))

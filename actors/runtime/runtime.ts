@@ -154,7 +154,7 @@ class Runtime implements ConversationRuntime, ActorHost {
       fault: (error, turnId) => logger.debug({ err: error, turn: turnId }, 'a stray run was not looked up'),
     })
     const deltas = new DeltaIntake({ now: this.now, actorOfTurn, strays, refusals, abort })
-    this.#endpoint = new BusEndpoint({ traces: this.#traces, channel, node, placement, store, contexts: this.contexts, refusals, deltas, now: this.now })
+    this.#endpoint = new BusEndpoint({ traces: this.#traces, channel, node, placement, store, contexts: this.contexts, refusals, deltas, now: this.now, monotonic })
     this.#mirrors = new Mirrors({ channel, node, refusals, feeds: this.feeds, monotonic })
     this.#ownership = new OwnershipCheck({ store, channel, logger, monotonic, actors: () => this.#directory.active(), lapsed: options.lapsed, onPause: () => this.#mirrors.endAll() })
     const local = new LocalConversations({ store, now: this.now, turnDeadlineMs: options.turnDeadlineMs, traces: this.#traces, confirm: (actor) => this.#ownership.confirm(actor) })
